@@ -1,0 +1,100 @@
+// Package rules finds the address that a meeting is joined by in a calendar
+// event.
+//
+// It is the second stage on the way from a calendar to a Join button: package
+// calendar hands it an event, it hands package otj a [Match]. An [Engine] is
+// built once from a list of rules and is then immutable; [Default] has the
+// rules that come with the package.
+package rules
+
+import "github.com/onetouchjoin/onetouchjoin/calendar"
+
+// Match is one meeting found in an event, with every way to join it that the
+// invite offers.
+type Match struct {
+	// Service is the lower-case name of the meeting service: "teams", "zoom",
+	// "webex", "meet", … or "sip" for a bare address.
+	Service string
+	// Rule is the name of the rule that found the meeting.
+	Rule string
+	// Field is where in the event it was found, and Span where in that field.
+	Field Field
+	Span  Span
+	// MeetingID is the service's number or name of the meeting, without spaces.
+	MeetingID string
+	// Passcode is what a person types when asked for it. It is not the token
+	// that a link carries.
+	Passcode calendar.Secret
+	// Addresses are the ways to join, the best first. There is at least one.
+	Addresses []Address
+}
+
+// Address is one way to join a meeting. Two addresses are the same if they are
+// equal with ==. The zero Address is none.
+//
+// String and the encodings hide passcodes, also those inside the URI.
+type Address struct {
+	Scheme Scheme
+	// URI is complete, as in "https://zoom.us/j/123?pwd=abc",
+	// "sip:123.456@zoomcrc.com", "h323:192.0.2.1##123" or "tel:+15550100".
+	URI string
+}
+
+// IsZero reports whether a is no address.
+func (a Address) IsZero() bool { return a == Address{} }
+
+// Scheme is the protocol of an address.
+type Scheme uint8
+
+// The schemes. SchemeNone is that of the zero Address.
+const (
+	SchemeNone Scheme = iota
+	HTTPS
+	SIP
+	SIPS
+	H323
+	TEL
+)
+
+var schemes = [...]string{"", "https", "sip", "sips", "h323", "tel"}
+
+// String returns the scheme in lower case, without a colon; "" for SchemeNone.
+func (s Scheme) String() string {
+	if int(s) < len(schemes) {
+		return schemes[s]
+	}
+	return "invalid"
+}
+
+// Field is the part of an event that a match comes from. A lower value is a
+// better field.
+type Field uint8
+
+// The fields, best first.
+const (
+	FieldLink     Field = iota + 1 // calendar.Event.Links, but for the URL property
+	FieldURL                       // the URL property of an iCalendar event
+	FieldLocation                  // calendar.Event.Location
+	FieldSubject                   // calendar.Event.Subject
+	FieldBody                      // the invite's own text
+	FieldQuoted                    // text of the body that quotes an older message
+)
+
+var fields = [...]string{"", "structured", "url", "location", "subject", "body", "quoted"}
+
+// String returns the field's name, as in "location".
+func (f Field) String() string {
+	if int(f) < len(fields) {
+		return fields[f]
+	}
+	return "invalid"
+}
+
+// Span is a range of bytes in the text of a field as the event has it, before
+// anything was decoded or unwrapped: text[Start:End].
+type Span struct {
+	// Source says which text it is where a field has several: the link's Source
+	// for FieldLink, "html" or "plain" for a body. It is empty otherwise.
+	Source     string
+	Start, End int
+}
