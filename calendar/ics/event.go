@@ -23,6 +23,8 @@ type vevent struct {
 	hash   uint64
 	err    error // the event cannot be used
 	recur  error // its recurrence cannot
+	// timeless is set for a cancellation that does not say when.
+	timeless bool
 
 	ev        calendar.Event // what the occurrences share
 	attendees []attendee
@@ -110,12 +112,20 @@ func (v *vevent) times(props ical.Props, zone zoneOf, loc *time.Location) error 
 		v.recurrence = &m
 		v.following = strings.EqualFold(p.Params.Get("RANGE"), "THISANDFUTURE")
 	}
-	if rawValue(props, ical.PropDateTimeStart) == "" {
-		return errors.New("it has no DTSTART")
-	}
 	var err error
-	if v.start, err = read(ical.PropDateTimeStart); err != nil {
-		return err
+	switch {
+	case rawValue(props, ical.PropDateTimeStart) != "":
+		if v.start, err = read(ical.PropDateTimeStart); err != nil {
+			return err
+		}
+	case v.ev.Status != calendar.Cancelled:
+		return errors.New("it has no DTSTART")
+	case v.recurrence != nil:
+		v.start = *v.recurrence
+	default:
+		// A cancellation need not say when (RFC 5546, section 3.2.5).
+		v.timeless = true
+		return nil
 	}
 	v.ev.AllDay = v.start.date
 	switch {

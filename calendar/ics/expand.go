@@ -165,7 +165,7 @@ func (c *Calendar) Events(ctx context.Context, mailbox string, w calendar.Window
 		if ctx.Err() != nil {
 			return nil, &calendar.Error{Op: "read calendar", Mailbox: mailbox, Err: ctx.Err()}
 		}
-		if v.old {
+		if v.old || v.timeless {
 			continue
 		}
 		if err := x.add(v); err != nil {
