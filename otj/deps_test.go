@@ -1,0 +1,113 @@
+package otj_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/onetouchjoin/onetouchjoin"
+
+// allowed says what a package may import besides the standard library:
+// packages of this module without the module's path, and packages of others by
+// the start of their path. The order is that of the data, from the calendar to
+// the button: a package may name only packages that stand above it.
+var allowed = []struct{ pkg, imports string }{
+	{"calendar", ""},
+	{"rules", "calendar"},
+	{"otj", "calendar rules"},
+}
+
+// inTests are imports that the tests of every package may have.
+var inTests = []string{"github.com/stretchr/testify/", "github.com/google/go-cmp/", module + "/"}
+
+func TestImportsFollowTheData(t *testing.T) {
+	line := map[string]int{}
+	for i, a := range allowed {
+		line[a.pkg] = i
+	}
+	root, err := filepath.Abs("..")
+	require.NoError(t, err)
+	used := map[string]bool{}
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return skipFolder(root, file, d.Name())
+		case !strings.HasSuffix(file, ".go"):
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(file))
+		require.NoError(t, err)
+		pkg := filepath.ToSlash(dir)
+		at, known := line[pkg]
+		if !known {
+			t.Errorf("package %s has no line in the table of this test: say what it may import", pkg)
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, spec := range f.Imports {
+			target, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			if first, _, _ := strings.Cut(target, "/"); !strings.Contains(first, ".") {
+				continue // the standard library
+			}
+			if strings.HasSuffix(file, "_test.go") && hasPrefix(target, inTests) {
+				continue
+			}
+			short := strings.TrimPrefix(target, module+"/")
+			if edge := match(short, strings.Fields(allowed[at].imports)); edge != "" {
+				used[pkg+" "+edge] = true
+				continue
+			}
+			t.Errorf("%s imports %s, which the table of this test does not allow for %s", file, short, pkg)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+
+	for i, a := range allowed {
+		for edge := range strings.FieldsSeq(a.imports) {
+			assert.True(t, used[a.pkg+" "+edge], "%s no longer imports %s: take the edge out of the table", a.pkg, edge)
+			if at, ours := line[edge]; ours {
+				assert.Less(t, at, i, "%s imports %s, which stands below it", a.pkg, edge)
+			}
+		}
+	}
+}
+
+// skipFolder leaves out what is not part of this module.
+func skipFolder(root, dir, base string) error {
+	if dir == root {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		return filepath.SkipDir
+	}
+	if base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".") {
+		return filepath.SkipDir
+	}
+	return nil
+}
+
+func hasPrefix(s string, prefixes []string) bool { return match(s, prefixes) != "" }
+
+// match returns the entry of list that is s, or a folder or prefix of it.
+func match(s string, list []string) string {
+	for _, p := range list {
+		if s == p || (strings.Contains(p, ".") && strings.HasPrefix(s, p)) {
+			return p
+		}
+	}
+	return ""
+}
