@@ -39,7 +39,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/endpointtest", "calendar rules otj"},
 	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
-	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
 }
 
 // inTests are imports that the tests of every package may have.
