@@ -10,6 +10,7 @@ let interval = config.interval;
 let tag = '';
 let busy = false;
 let again = false;
+let lost = false; // the device has no list, whatever tag says
 let failingSince = 0;
 let told = false;
 let timer;
@@ -79,6 +80,10 @@ async function restore() {
 }
 
 async function fetchAndPut() {
+  if (lost) {
+    lost = false;
+    tag = '';
+  }
   const answer = await request('Get', '/meetings?' + (await query()));
   const got = JSON.parse(answer.Body);
   interval = got.interval || interval;
@@ -130,7 +135,7 @@ async function run() {
 }
 
 function anew() {
-  tag = '';
+  lost = true; // also for a run that is under way, and has an old list in hand
   run();
 }
 
