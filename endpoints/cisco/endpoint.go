@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -172,6 +173,7 @@ type Endpoint struct {
 	sent      [32]byte // what was put last, and
 	back      [32]byte // what the device had then
 	known     bool     // sent and back are valid
+	raw       [32]byte // of the bytes of the answer that back was made of
 
 	mu     sync.Mutex
 	alarms map[string]otj.Alarm
@@ -287,11 +289,11 @@ func (e *Endpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 		return fail(err)
 	}
 	op = "list bookings"
-	have, total, err := e.list(ctx)
+	have, err := e.list(ctx)
 	if err != nil {
 		return fail(err)
 	}
-	if err := e.checkForeign(ctx, have); err != nil {
+	if err := e.checkForeign(ctx, have.foreign); err != nil {
 		return fail(err)
 	}
 
@@ -314,7 +316,7 @@ func (e *Endpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 		return fail(err)
 	}
 	sum := sha256.Sum256([]byte(body))
-	if e.known && e.sent == sum && e.back == sumOf(have) || len(list) == 0 && len(have) == 0 && total <= 0 {
+	if e.known && e.sent == sum && e.back == have.sum || len(list) == 0 && have.empty() {
 		e.remember(sum, have)
 		return nil
 	}
@@ -331,8 +333,8 @@ func (e *Endpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 	return nil
 }
 
-func (e *Endpoint) remember(sum [32]byte, have []held) {
-	e.sent, e.back, e.known, e.owned = sum, sumOf(have), true, true
+func (e *Endpoint) remember(sum [32]byte, have *listing) {
+	e.sent, e.back, e.raw, e.known, e.owned = sum, have.sum, have.raw, true, true
 	e.mu.Lock()
 	e.met, e.last = true, e.back
 	e.mu.Unlock()
@@ -454,28 +456,58 @@ func (e *Endpoint) checkClock(clock string) {
 	}
 }
 
+// listing is what a device has.
+type listing struct {
+	have    []held
+	count   int
+	total   int // what the device says; -1 if it does not
+	foreign int
+	sum     [32]byte // the same for the same bookings
+	raw     [32]byte // of the bytes of the answer
+}
+
+func (l *listing) empty() bool { return l.count == 0 && l.total <= 0 }
+
 // list reads what the device has.
-func (e *Endpoint) list(ctx context.Context) (have []held, total int, err error) {
-	err = e.limited(ctx, func(ctx context.Context) error {
-		n, err := e.link.command(ctx, command{name: "Bookings List", args: []argument{{"Days", "365"}, {"DayOffset", "0"}}})
+func (e *Endpoint) list(ctx context.Context) (*listing, error) {
+	l := &listing{}
+	err := e.limited(ctx, func(ctx context.Context) error {
+		c := command{name: "Bookings List", args: []argument{{"Days", "365"}, {"DayOffset", "0"}}}
+		var n *roomos.Node
+		var err error
+		if h, ok := e.link.(*httpLink); ok {
+			var data []byte
+			if data, err = h.call(ctx, http.MethodPost, "/putxml", c.xml()); err != nil {
+				return err
+			}
+			// The same answer as after the last write is not read again: it costs
+			// more than all else.
+			if l.raw = sha256.Sum256(data); e.known && l.raw == e.raw {
+				l.sum, l.count, l.total = e.back, -1, -1
+				return nil
+			}
+			n, err = h.result(c.name, data)
+		} else {
+			n, err = e.link.command(ctx, c)
+		}
 		if err != nil {
 			return err
 		}
-		have, total = readList(n)
+		l.have, l.total = readList(n)
+		l.count, l.sum = len(l.have), sumOf(l.have)
+		for i := range l.have {
+			if !strings.HasPrefix(l.have[i].id, IDPrefix) {
+				l.foreign++
+			}
+		}
 		return nil
 	})
-	return have, total, err
+	return l, err
 }
 
 // checkForeign looks for bookings of others. At first contact they are left
 // alone; later the device is ours, and an alarm says who else writes.
-func (e *Endpoint) checkForeign(ctx context.Context, have []held) error {
-	foreign := 0
-	for i := range have {
-		if !strings.HasPrefix(have[i].id, IDPrefix) {
-			foreign++
-		}
-	}
+func (e *Endpoint) checkForeign(ctx context.Context, foreign int) error {
 	if foreign == 0 {
 		e.mu.Lock()
 		if a, ok := e.alarms[AlarmForeign]; ok && time.Since(a.Since) > time.Hour {
@@ -560,12 +592,12 @@ func (e *Endpoint) putBy(ctx context.Context, way Push, list []putBooking, body 
 
 // confirm reads the list back and compares it with what was written, by Id: an
 // organizer, for one, comes back in another form.
-func (e *Endpoint) confirm(ctx context.Context, list []putBooking) ([]held, error) {
-	have, total, err := e.list(ctx)
+func (e *Endpoint) confirm(ctx context.Context, list []putBooking) (*listing, error) {
+	l, err := e.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 && (len(have) > 0 || total > 0) {
+	if len(list) == 0 && !l.empty() {
 		// Not every software takes an empty list for one.
 		err := e.limited(ctx, func(ctx context.Context) error {
 			_, err := e.link.command(ctx, command{name: "Bookings Clear"})
@@ -574,15 +606,16 @@ func (e *Endpoint) confirm(ctx context.Context, list []putBooking) ([]held, erro
 		if err != nil {
 			return nil, err
 		}
-		if have, total, err = e.list(ctx); err != nil {
+		if l, err = e.list(ctx); err != nil {
 			return nil, err
 		}
-		if len(have) > 0 || total > 0 {
-			return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("%d bookings are still there after they were cleared", max(total, len(have))),
+		if !l.empty() {
+			return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("%d bookings are still there after they were cleared", max(l.total, l.count)),
 				fix: "Clear the bookings on the device: xCommand Bookings Clear"}
 		}
-		return have, nil
+		return l, nil
 	}
+	have := l.have
 	byID := make(map[string]*held, len(have))
 	for i := range have {
 		byID[have[i].id] = &have[i]
@@ -599,11 +632,11 @@ func (e *Endpoint) confirm(ctx context.Context, list []putBooking) ([]held, erro
 			differ++
 		}
 	}
-	if differ > 0 || missing > 0 && total < len(list) && !e.clockWrong() {
+	if differ > 0 || missing > 0 && l.total < len(list) && !e.clockWrong() {
 		return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("of %d bookings the device lacks %d and has %d otherwise", len(list), missing, differ),
 			fix: "The device accepted the list and does not have it: look at its log, and give it fewer bookings"}
 	}
-	return have, nil
+	return l, nil
 }
 
 func (e *Endpoint) clockWrong() bool {
@@ -709,11 +742,8 @@ func (e *Endpoint) changed(ctx context.Context) bool {
 	if err := e.learn(ctx); err != nil {
 		return false
 	}
-	have, _, err := e.list(ctx)
-	if err != nil {
-		return false
-	}
-	return sumOf(have) != last
+	have, err := e.list(ctx)
+	return err == nil && have.sum != last
 }
 
 func sleep(ctx context.Context, d time.Duration) {

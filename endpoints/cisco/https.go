@@ -341,11 +341,16 @@ func (l *httpLink) command(ctx context.Context, c command) (*roomos.Node, error)
 	if err != nil {
 		return nil, err
 	}
+	return l.result(c.name, data)
+}
+
+// result reads the answer to a command.
+func (l *httpLink) result(name string, data []byte) (*roomos.Node, error) {
 	root, err := l.parse(data)
 	if err != nil {
 		return nil, err
 	}
-	return outcome(c.name, root)
+	return outcome(name, root)
 }
 
 // xml returns the command as a document.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -79,7 +80,7 @@ func (n *Node) SoftwareVersion() string { return n.version }
 // which devices put into some names, are dropped; a document type, and with it
 // entities, is an error.
 func ParseXML(data []byte) (*Node, error) {
-	if bytes.IndexFunc(data, isControl) >= 0 {
+	if slices.ContainsFunc(data, func(b byte) bool { return isControl(rune(b)) }) {
 		data = bytes.Map(func(r rune) rune {
 			if isControl(r) {
 				return -1
