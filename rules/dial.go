@@ -99,6 +99,10 @@ func (w *scanner) at(p int) {
 	if i < w.done || i > 4 && hasSuffixFold(s[:i], "conf:") || w.inside(i) {
 		return
 	}
+	if under(host, "lync.webex.com") { // for Skype for Business, no room system
+		w.done = max(w.done, k)
+		return
+	}
 	// Parameters and headers belong to the address.
 	end := k
 	for end < len(s) && end < k+200 && (urlByte[s[end]] || s[end] == '=' || s[end] == '&') && s[end] != ',' && s[end] != ')' && s[end] != '\'' {
@@ -146,8 +150,19 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 		}
 		return
 	}
-	if hasSuffixFold(user, ".vmr") && !mailto || !mailto && w.toldSIP(start) {
+	if mailto {
+		return
+	}
+	switch {
+	case hasSuffixFold(user, ".vmr"), w.toldSIP(start):
 		w.address(SIP, user, host, "", start, end)
+	case len(user) >= 3 && isDigits(user) && strings.IndexByte(host, '.') > 0:
+		// Somebody's mail, unless it is all that a location has or the number is
+		// that of the meeting.
+		f := w.address(SIP, user, host, "", start, end)
+		if f != nil && !(w.field == FieldLocation && strings.TrimSpace(w.s[:start]) == "") {
+			f.kind = isWeak
+		}
 	}
 }
 
@@ -192,6 +207,9 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 	f.uri = a.join(scheme.String(), ":", user, "@", host, tail)
 	f.id, f.pin, _ = strings.Cut(user, ".")
 	f.room = user
+	if !isDigits(f.id) || !isDigits(f.pin) {
+		f.pin = ""
+	}
 	for i := range cviHosts {
 		if c := &cviHosts[i]; fold(host, c.host) && tail == "" {
 			f.kind, f.key = isCVI, user

@@ -160,6 +160,10 @@ func (sc *scratch) read() {
 	for i := range ev.Links {
 		sc.structured(&ev.Links[i])
 	}
+	// StarLeaf's dial string is in the CONTACT property.
+	if c := ev.Properties["CONTACT"]; c != "" {
+		sc.scan(e.table, c, false, FieldLink, "CONTACT")
+	}
 	sc.scan(e.table, ev.Location, false, FieldLocation, "")
 	sc.scan(e.table, ev.Subject, false, FieldSubject, "")
 	body := len(sc.found)
@@ -236,6 +240,13 @@ func (sc *scratch) markQuoted(from int, body string) {
 	if q < len(sc.text.b) {
 		raw = sc.text.raw(q)
 	}
+	if sc.textSource == "html" {
+		for _, m := range quoteMarks {
+			if i := strings.Index(body[:raw], m); i >= 0 {
+				raw = i
+			}
+		}
+	}
 	for i := from; i < len(sc.found); i++ {
 		f := &sc.found[i]
 		if f.field != FieldBody {
@@ -246,6 +257,10 @@ func (sc *scratch) markQuoted(from int, body string) {
 		}
 	}
 }
+
+// quoteMarks are what mail programs put around an older message: Gmail,
+// Outlook on the web, Outlook for mobiles, Thunderbird and Apple Mail, Yahoo.
+var quoteMarks = [...]string{`class="gmail_quote`, `id="divRplyFwdMsg"`, `id="appendonsend"`, `type="cite"`, `class="moz-cite-prefix"`, `class="yahoo_quoted"`}
 
 // quotedLine reports whether the line around an offset begins with ">".
 func quotedLine(s string, pos int) bool {

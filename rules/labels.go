@@ -99,7 +99,10 @@ func (sc *scratch) readLabels(t *screen) {
 		h := labelHit{is: is, text: i}
 		switch is {
 		case labelNone:
-			if shapedID(value) {
+			if open := strings.Index(value, " ("); open > 0 && shapedPIN(value[open+2:]) && strings.IndexByte(value[:open], ' ') < 0 {
+				// Webex: "X (12345678 from phones and video systems)", in any language.
+				h.is, h.value, h.pin = labelPasscode, value[:open], sc.digits(value[open+2:])
+			} else if shapedID(value) {
 				h.is, h.value = labelID, sc.digits(value)
 			} else if n := len(sc.hits); n > 0 && sc.hits[n-1].is == labelID && i-sc.hits[n-1].text < 100 && shapedCode(value) {
 				h.is, h.value = labelPasscode, value
@@ -272,6 +275,12 @@ func shapedID(value string) bool {
 		}
 	}
 	return digits >= 12 && digits <= 15 && groups >= 3
+}
+
+// shapedPIN recognizes a numeric password that begins a remark in brackets.
+func shapedPIN(s string) bool {
+	n := run("digits", s)
+	return n >= 4 && n <= 12 && n < len(s) && s[n] == ' '
 }
 
 // shapedCode recognizes the passcode on the line after such an id: one word of

@@ -21,6 +21,7 @@ const (
 	isDial               // a SIP or H.323 address
 	isCVI                // dial data of a Teams video interop block
 	isOpaque             // a gateway's link that hides its target
+	isWeak               // a number at a host: an address only if it is a meeting's number
 )
 
 // found is one thing that a scan has found. Its strings are in the arena or in
@@ -125,7 +126,7 @@ func (w *scanner) slash(p int) {
 	}
 	if prev == ';' || prev == '/' {
 		// "https&#58;//" has its colon escaped.
-		if prev == ';' && w.html && p+1 < len(s) && s[p+1] == '/' {
+		if prev == ';' && w.html {
 			w.escapedColon(p)
 		}
 		if prev == ';' && w.html {
@@ -261,7 +262,7 @@ func (w *scanner) bareHost(p int) {
 		return
 	}
 	// An address "user@host/…" or a path "evil.example/zoom.us/j/1" is no link.
-	if start > 0 && (s[start-1] == '@' || s[start-1] == '/' && !(start > 1 && s[start-2] == '/')) {
+	if start > 0 && strings.IndexByte("@/\\%=?&._-", s[start-1]) >= 0 && !(start > 1 && s[start-1] == '/' && (s[start-2] == '/' || s[start-2] == ';')) {
 		return
 	}
 	w.candidateBare(start)
