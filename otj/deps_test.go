@@ -25,6 +25,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"internal/timezone", ""},
 
 	{"calendar", ""},
+	{"calendar/calendartest", "calendar"},
 	{"calendar/ics", "calendar internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
 	{"internal/googlejson", "calendar internal/timezone"},
