@@ -37,6 +37,9 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
+
+	{"internal/office", "otj"},
+	{"internal/app", "internal/jsonc calendar calendar/ics otj"},
 }
 
 // inTests are imports that the tests of every package may have.
