@@ -40,6 +40,9 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics otj"},
+
+	{"examples/embed-rules", "calendar calendar/ics rules"},
+	{"examples/custom-endpoint", "calendar/ics rules otj"},
 }
 
 // inTests are imports that the tests of every package may have.
