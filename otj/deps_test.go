@@ -39,9 +39,10 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/endpointtest", "calendar rules otj"},
 
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics otj"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
+	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/ics"
 	"github.com/onetouchjoin/onetouchjoin/otj"
+	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // App is a program that keeps the rooms of a configuration. Its methods may be
@@ -32,6 +33,8 @@ type App struct {
 	providers map[Calendar]calendar.Provider
 	endpoints map[deviceOf]otj.Endpoint
 	polls     map[calendar.Provider]time.Duration
+	engine    *rules.Engine
+	ruleTexts string
 }
 
 // deviceOf is a device and the room whose name its endpoint has.
@@ -77,13 +80,16 @@ func (a *App) Set(c *Config) error {
 func (a *App) rooms(c *Config) ([]otj.Room, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.ruleTexts != c.ruleTexts || a.engine == nil {
+		a.engine, a.ruleTexts = c.engine, c.ruleTexts
+	}
 	providers := map[Calendar]calendar.Provider{}
 	endpoints := map[deviceOf]otj.Endpoint{}
 	polls := map[calendar.Provider]time.Duration{}
 	out := make([]otj.Room, 0, len(c.Rooms))
 	for i := range c.Rooms {
 		r := &c.Rooms[i]
-		room := otj.Room{Name: r.Name, Device: r.Device.key(), Settings: &r.Settings}
+		room := otj.Room{Name: r.Name, Device: r.Device.key(), Settings: &r.Settings, Rules: a.engine}
 		zone := r.TimeZone
 		if zone == "" {
 			zone = c.TimeZone

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/endpointtest"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 	"github.com/onetouchjoin/onetouchjoin/internal/office"
@@ -94,6 +95,25 @@ func TestConfig(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v", c.Rooms, c.Rooms), "right")
 }
 
+func TestConfigRules(t *testing.T) {
+	dir := folder(t)
+	write(t, dir, "rules.json", `[{"name": "house", "type": "domain", "priority": 1, "domain": "video.fabrikam.example"}]`)
+	text := strings.Replace(officeConfig, `"poll": "2s"`, `"rules": ["rules.json"], "own_domains": ["fabrikam.example"]`, 1)
+	c, err := parse(filepath.Join(dir, "otj.json"), []byte(text), screens(nil).builders())
+	require.NoError(t, err)
+	m, ok := c.engine.Find(&calendar.Event{Location: "sip:board@video.fabrikam.example"})
+	require.True(t, ok)
+	assert.Equal(t, "house", m.Rule)
+	// The same files make no other engine: nothing need be read again.
+	a, err := New(c, screens{}.builders(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	engine := a.engine
+	again, err := parse(filepath.Join(dir, "otj.json"), []byte(text), screens(nil).builders())
+	require.NoError(t, err)
+	require.NoError(t, a.Set(again))
+	assert.Same(t, engine, a.engine)
+}
+
 func TestConfigErrors(t *testing.T) {
 	dir := folder(t)
 	t.Setenv("OTJ_TEST_PASSWORD", "wrong")
@@ -135,7 +155,11 @@ func TestConfigErrors(t *testing.T) {
 			assert.Contains(t, e.Snippet, "^")
 		})
 	}
-	_, err := parse("otj.json", []byte(`{}`), screens(nil).builders())
+	write(t, dir, "rules.json", `[{"name": "x", "typ": "regex"}]`)
+	_, err := parse(filepath.Join(dir, "otj.json"), []byte(strings.Replace(officeConfig, `"poll": "2s"`, `"rules": ["rules.json"]`, 1)), screens(nil).builders())
+	require.ErrorContains(t, err, `rules.json:1:16: unknown member "typ"`)
+	require.ErrorContains(t, err, `otj.json:3:12: the rule file has mistakes`)
+	_, err = parse("otj.json", []byte(`{}`), screens(nil).builders())
 	require.ErrorContains(t, err, "there is no room")
 	_, err = Read(filepath.Join(dir, "nothing.json"), nil)
 	require.ErrorContains(t, err, "read configuration")

@@ -18,6 +18,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 	"github.com/onetouchjoin/onetouchjoin/otj"
+	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // Config is a configuration file. Its JSON names are the documentation of the
@@ -34,14 +35,23 @@ type Config struct {
 	// TimeZone is that of rooms that have none, as in "Europe/Stockholm".
 	// Default UTC.
 	TimeZone string `json:"time_zone"`
+	// Rules are files with rules of your own, in the order in which they come
+	// where their priorities are the same. The rules of the default pack come
+	// after them.
+	Rules []string `json:"rules"`
+	// OwnDomains are the organization's mail domains, for rules that tell
+	// organizers of the organization from others.
+	OwnDomains []string `json:"own_domains"`
 	// Settings are those of all rooms, where a room has no others.
 	Settings otj.Settings `json:"settings"`
 	// Calendars are the systems that hold calendars, by a name of your own.
 	Calendars map[string]Calendar `json:"calendars"`
 	Rooms     []Room              `json:"rooms"`
 
-	doc *jsonc.Doc
-	dir string // that relative paths start from
+	engine    *rules.Engine // nil for the default pack alone
+	ruleTexts string        // what engine was made of
+	doc       *jsonc.Doc
+	dir       string // that relative paths start from
 }
 
 // Calendar is a system that holds calendars.
@@ -163,6 +173,7 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 	k.duration("/reassert", &c.Reassert)
 	k.zone("/time_zone", c.TimeZone)
 	k.settings("/settings", &c.Settings)
+	k.rules()
 	for _, name := range sortedKeys(c.Calendars) {
 		cal := c.Calendars[name]
 		k.calendar(child("/calendars", name), &cal)
@@ -196,6 +207,9 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 		}
 	}
 	slices.SortStableFunc(k.errs, func(a, b *jsonc.Error) int {
+		if a.File != b.File {
+			return strings.Compare(a.File, b.File)
+		}
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
@@ -241,6 +255,46 @@ func (k *checker) settings(pointer string, s *otj.Settings) {
 			k.bad(child(pointer, field.Field), "%s %s", field.Field, field.Problem)
 		}
 	}
+}
+
+// rules reads the rule files. A mistake in one of them is shown there.
+func (k *checker) rules() {
+	var all []rules.Rule
+	before := len(k.errs)
+	for i, name := range k.c.Rules {
+		path := k.c.path(name)
+		at := fmt.Sprintf("/rules/%d", i)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			k.bad(at, "%v", err)
+			continue
+		}
+		k.c.ruleTexts += fmt.Sprintf("%d:%s", len(text), text)
+		list, err := rules.Parse(path, text)
+		if err == nil {
+			all = append(all, list...)
+			continue
+		}
+		k.bad(at, "the rule file has mistakes")
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, err := range joined.Unwrap() {
+				var e *rules.SyntaxError
+				if errors.As(err, &e) {
+					k.errs = append(k.errs, &jsonc.Error{File: e.File, Line: e.Line, Column: e.Column, Msg: e.Msg, Snippet: e.Snippet})
+				}
+			}
+		}
+	}
+	if len(k.errs) > before || len(k.c.Rules) == 0 && len(k.c.OwnDomains) == 0 {
+		return
+	}
+	k.c.ruleTexts += strings.Join(k.c.OwnDomains, ",")
+	engine, err := rules.New(all, &rules.Options{OwnDomains: k.c.OwnDomains})
+	if err != nil {
+		k.bad("/rules", "%v", err)
+		return
+	}
+	k.c.engine = engine
 }
 
 // overlay takes the settings that the file does not have there from base.
