@@ -39,7 +39,13 @@ var allowed = []struct{ pkg, imports string }{
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
 
+	{"internal/office", "otj"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
 	{"cmd/otj", "calendar/invite rules rules/rulestest"},
+
+	{"examples/embed-rules", "calendar calendar/ics rules"},
+	{"examples/replay-corpus", "rules rules/rulestest"},
+	{"examples/custom-endpoint", "calendar/ics rules otj"},
 }
 
 // inTests are imports that the tests of every package may have.
