@@ -121,6 +121,7 @@ type scratch struct {
 	hasText    bool
 	textSource string
 	event      *calendar.Event
+	view       view // for the administrator's rules
 	capped     []string
 	steps      int
 }
@@ -286,7 +287,8 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 	if len(e.rules) == 0 {
 		return Match{}, false
 	}
-	v := view{event: sc.event, engine: e, scratch: sc}
+	v := &sc.view
+	*v = view{event: sc.event, engine: e, scratch: sc}
 	var best Match
 	decided := false
 	for i := range e.rules {
@@ -309,7 +311,7 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 			}
 			continue
 		}
-		m, why, ok := r.find(&v)
+		m, why, ok := r.find(v)
 		if ok && len(m.Addresses) == 0 {
 			ok, why = false, "no address"
 		}

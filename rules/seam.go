@@ -141,7 +141,11 @@ func (sc *scratch) readLinks() {
 	}
 	for i := range ev.Links {
 		l := &ev.Links[i]
-		each(l.URI, false, FieldLink, l.Source)
+		field := FieldLink
+		if l.Source == calendar.SourceURL {
+			field = FieldURL
+		}
+		each(l.URI, false, field, l.Source)
 	}
 	each(ev.Location, false, FieldLocation, "")
 	each(ev.Subject, false, FieldSubject, "")
