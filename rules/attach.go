@@ -36,6 +36,7 @@ func (sc *scratch) applyLabels() {
 				if sc.groups[g].id == "" {
 					sc.groups[g].id = h.value
 				}
+				sc.groups[g].told = true
 				current, currentText = g, h.text
 				continue
 			}
@@ -87,6 +88,34 @@ func (sc *scratch) applyLabels() {
 	if orphan.id != "" {
 		sc.rebuild(&orphan, &orphanAt)
 	}
+	// A meeting whose dial data alone were found may have its number and
+	// passcode in the text too.
+	for g := range sc.groups {
+		if x := &sc.groups[g]; x.link < 0 && x.rebuilt == "" && x.told && len(sc.groups) == 1 {
+			sc.restore(x)
+		}
+	}
+}
+
+// restore makes the join link of a meeting that has none from its number.
+func (sc *scratch) restore(x *group) {
+	a := &sc.a
+	switch {
+	case x.service == "teams" && len(x.id) >= 9 && x.pass != "":
+		x.rebuilt, x.rule = a.join("https://teams.microsoft.com/meet/", x.id, "?p=", x.pass), sc.rule("teams")
+	case x.service == "zoom" && len(x.id) >= 9 && len(x.id) <= 11:
+		x.rebuilt, x.rule = a.join("https://zoom.us/j/", x.id), sc.rule("zoom")
+	}
+}
+
+// rule returns a rule of the default pack, or nil.
+func (sc *scratch) rule(name string) *linkRule {
+	for _, r := range sc.engine.links {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // videoID completes a Teams block whose dial data are in the text: the tenant's
@@ -160,35 +189,29 @@ func (sc *scratch) rebuild(o *group, h *labelHit) {
 		}
 	}
 	text := sc.text.String()
-	a := &sc.a
-	name := ""
-	var rule *linkRule
 	switch {
 	case strings.Contains(text, "Teams") && len(o.id) >= 9 && o.pass != "":
-		o.service, name = "teams", "teams"
-		o.rebuilt = a.join("https://teams.microsoft.com/meet/", o.id, "?p=", o.pass)
+		o.service = "teams"
 	case strings.Contains(text, "Zoom") && len(o.id) >= 9 && len(o.id) <= 11:
-		o.service, name = "zoom", "zoom"
-		o.rebuilt = a.join("https://zoom.us/j/", o.id)
+		o.service = "zoom"
 		if isDigits(o.pass) {
 			o.pin = o.pass
 		}
 	default:
 		return
 	}
-	for _, r := range sc.engine.links {
-		if r.Name == name {
-			rule = r
-		}
-	}
 	for g := range sc.groups {
 		x := &sc.groups[g]
-		if x.service == o.service && x.link < 0 && x.rebuilt == "" {
-			x.rebuilt, x.id, x.pass, x.pin, x.rule = o.rebuilt, o.id, o.pass, o.pin, rule
+		if x.service == o.service && x.rebuilt == "" && (x.id == "" || x.id == o.id) {
+			x.id, x.pass, x.pin = o.id, o.pass, o.pin
+			sc.restore(x)
 			return
 		}
 	}
-	o.rule, o.name, o.rank = rule, name, rankOf(FieldBody)
+	if sc.restore(o); o.rebuilt == "" {
+		return
+	}
+	o.name, o.rank = o.service, rankOf(FieldBody)
 	o.best, o.order = len(sc.found), len(sc.found)
 	sc.found = append(sc.found, found{kind: isOpaque, field: FieldBody, group: len(sc.groups),
 		span: Span{Source: sc.textSource, Start: h.raw, End: max(h.raw, h.end)}})

@@ -72,10 +72,10 @@ var defaultPack = [...]Rule{
 	{
 		Name: "webex", Service: "webex", Hosts: []string{"*.webex.com", "*.webex.com.cn", "web.ciscospark.com"},
 		Paths: []string{
-			"/{site:code}/j.php?MTID={mtid}", "/j.php?MTID={mtid}", "/{site:code}/onstage/g.php?MTID={mtid}",
-			"/meet/{room:name}", "/join/{room:name}", "/{site:code}/meet/{room:name}", "/m/{uuid:code}",
-			"/collabs/meetings/join?uuid={uuid}", "/wbxmjs/joinservice/*", "/{site:code}/wbxmjs/joinservice/*",
-			"/webappng/sites/{site:code}/meeting/info/{uuid}", "/webappng/sites/{site:code}/meeting/{room:name}",
+			"/{site:name}/j.php?MTID={mtid}", "/j.php?MTID={mtid}", "/{site:name}/onstage/g.php?MTID={mtid}",
+			"/meet/{room:name}", "/join/{room:name}", "/{site:name}/meet/{room:name}", "/m/{uuid:code}",
+			"/collabs/meetings/join?uuid={uuid}", "/wbxmjs/joinservice/*", "/{site:name}/wbxmjs/joinservice/*",
+			"/webappng/sites/{site:name}/meeting/info/{uuid}", "/webappng/sites/{site:name}/meeting/{room:name}",
 		},
 		Token:  []string{"pwd"},
 		Dial:   []string{"sip:{room}@{host}", "sip:{id}@{host}", "h323:{ip}##{id}"},
@@ -146,7 +146,7 @@ var defaultPack = [...]Rule{
 		Source: "jitsi.github.io/handbook",
 	},
 	{
-		Name: "8x8", Service: "8x8", Hosts: []string{"8x8.vc"},
+		Name: "8x8", Service: "jitsi", Hosts: []string{"8x8.vc"},
 		Paths:  []string{"/{org}/{room}", "/{room:name}"},
 		Not:    []string{"/static/*", "/images/*"},
 		Why:    "8x8 Meet, which is Jitsi with an account.",
@@ -194,7 +194,7 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "cms", Service: "cms", Hosts: []string{"*"},
-		Paths:  []string{"/invited.sf?id={id:digits}", "/invited.sf?secret={secret}", "/index.html?id={id:digits}&secret=", "/meeting/{id:digits}?secret=", "/invited.sf?id={id}"},
+		Paths:  []string{"/invited.sf?id={id:digits}", "/invited.sf?secret={secret}", "/index.html?id={id:digits}&secret=", "/index.html?id={id:number}", "/meeting/{id:digits}?secret=", "/invited.sf?id={id}"},
 		Token:  []string{"secret"},
 		Why:    "Cisco Meeting Server and Acano web bridges. Their web host often differs from the SIP domain, so the dial string is taken from the text.",
 		Source: "cisco.com, Cisco Meeting Server web bridge links",
@@ -231,12 +231,12 @@ var defaultPack = [...]Rule{
 		Why:   "Tencent Meeting and VooV.", Source: "meeting.tencent.com support",
 	},
 	{
-		Name: "cal-video", Service: "calvideo", Hosts: []string{"app.cal.com"},
+		Name: "cal-video", Service: "cal", Hosts: []string{"app.cal.com"},
 		Paths: []string{"/video/{id:code}"},
 		Why:   "Cal Video. The booking page is no meeting.", Source: "cal.com docs",
 	},
 	{
-		Name: "proton-meet", Service: "protonmeet", Hosts: []string{"meet.proton.me"},
+		Name: "proton-meet", Service: "proton", Hosts: []string{"meet.proton.me"},
 		Paths: []string{"/join/{id:name}#*", "/join/{id:name}"},
 		Why:   "Proton Meet; the key is in the fragment.", Source: "proton.me/support",
 	},

@@ -141,11 +141,11 @@ func (e *Engine) get(ev *calendar.Event) *scratch {
 
 // put gives a scratch back. It keeps no text of the event.
 func (e *Engine) put(sc *scratch) {
-	clear(sc.found[:cap(sc.found)])
-	clear(sc.groups[:cap(sc.groups)])
-	clear(sc.hits[:cap(sc.hits)])
-	clear(sc.addrs[:cap(sc.addrs)])
-	clear(sc.links[:cap(sc.links)])
+	clear(sc.found)
+	clear(sc.groups)
+	clear(sc.hits)
+	clear(sc.addrs)
+	clear(sc.links)
 	clear(sc.a.b)
 	clear(sc.text.b)
 	text, a := sc.text, sc.a
@@ -162,6 +162,10 @@ func (sc *scratch) read() {
 	e, ev := sc.engine, sc.event
 	for i := range ev.Links {
 		sc.structured(&ev.Links[i])
+	}
+	// StarLeaf's dial string is in the CONTACT property.
+	if c := ev.Properties["CONTACT"]; c != "" {
+		sc.scan(e.table, c, false, FieldLink, "CONTACT")
 	}
 	sc.scan(e.table, ev.Location, false, FieldLocation, "")
 	sc.scan(e.table, ev.Subject, false, FieldSubject, "")
@@ -238,6 +242,9 @@ func (sc *scratch) markQuoted(from int, body string) {
 	raw := len(body)
 	if q < len(sc.text.b) {
 		raw = sc.text.raw(q)
+	}
+	if sc.text.quoted >= 0 {
+		raw = min(raw, sc.text.quoted)
 	}
 	for i := from; i < len(sc.found); i++ {
 		f := &sc.found[i]

@@ -54,9 +54,9 @@ func checkPattern(p string) error {
 			return fmt.Errorf("path %q has a {} without a name", p)
 		}
 		switch class {
-		case "", "any", "digits", "name", "code", "upper":
+		case "", "any", "digits", "number", "name", "code", "upper":
 		default:
-			return fmt.Errorf("path %q has the class %q; the classes are digits, name, code, upper and any", p, class)
+			return fmt.Errorf("path %q has the class %q; the classes are digits, number, name, code, upper and any", p, class)
 		}
 		if names++; names > len(vars{}.names) {
 			return fmt.Errorf("path %q has more than %d names", p, len(vars{}.names))
@@ -136,7 +136,7 @@ func run(class, s string) int {
 		c := s[i]
 		var ok bool
 		switch class {
-		case "digits":
+		case "digits", "number":
 			ok = isDigit(c)
 		case "name":
 			ok = isAlnum(c) || c == '-' || c == '_' || c == '.' || c == '~' || c == '%' || c >= 0x80
@@ -151,6 +151,9 @@ func run(class, s string) int {
 			break
 		}
 		i++
+	}
+	if class == "number" && i < 6 {
+		return 0
 	}
 	return i
 }

@@ -23,6 +23,7 @@ type group struct {
 	order   int // of the field and the position in it
 	meet    bool
 	rebuilt string // a join link made from the text
+	told    bool   // the text has its number, after a label
 }
 
 // ranks of the fields. A link that Google added by itself comes after the
@@ -45,7 +46,7 @@ func (sc *scratch) gather(e *Engine) {
 		}
 	}
 	for i := range sc.found {
-		if sc.found[i].kind == isDial {
+		if k := sc.found[i].kind; k == isDial || k == isWeak {
 			sc.addDial(i)
 		}
 	}
@@ -74,7 +75,11 @@ func (sc *scratch) addLink(i int) {
 		if better := rankOf(f.field) < x.rank; better {
 			x.rank, x.best, x.order = rankOf(f.field), i, i
 		}
-		x.meet = x.meet && f.source == calendar.SourceGoogleMeet
+		// The text that Google adds has the link too: only somebody's own
+		// location or data say that it was wanted.
+		if f.field <= FieldLocation && !googleMade(f.source) {
+			x.meet = false
+		}
 		if f.pin != "" {
 			x.pin = f.pin
 		}
@@ -84,7 +89,7 @@ func (sc *scratch) addLink(i int) {
 	sc.groups = append(sc.groups, group{
 		best: i, link: i, rule: f.rule, service: f.rule.Service, name: f.rule.Name, key: f.key,
 		id: f.id, pin: f.pin, pass: f.pin, rank: rankOf(f.field), order: i,
-		meet: f.source == calendar.SourceGoogleMeet,
+		meet: googleMade(f.source),
 	})
 }
 
@@ -201,6 +206,9 @@ func (sc *scratch) addDial(i int) {
 			return
 		}
 	}
+	if f.kind == isWeak {
+		return
+	}
 	if service != "" && service != "pexip" {
 		g := sc.near(f.field, source, pos, func(g *group) bool {
 			return g.service == service && (g.id == "" || f.id == "" || g.id == f.id || !isDigits(f.id))
@@ -215,9 +223,9 @@ func (sc *scratch) addDial(i int) {
 	}
 	// An address without a known service is one more way into the meeting whose
 	// block it stands in, unless that service has addresses of its own.
-	if service == "" && f.field >= FieldBody {
+	if (service == "" || service == "pexip" && f.key == "") && (f.field >= FieldBody || f.field == FieldLink) {
 		g := sc.near(f.field, source, pos, func(g *group) bool { return g.link >= 0 })
-		if g >= 0 && sameField(sc.found[sc.groups[g].best].field, f.field) || g >= 0 && f.field >= FieldBody && len(sc.groups) == 1 {
+		if g >= 0 && sameField(sc.found[sc.groups[g].best].field, f.field) || g >= 0 && len(sc.groups) == 1 {
 			f.group = g
 			return
 		}
@@ -225,9 +233,6 @@ func (sc *scratch) addDial(i int) {
 	name := "address"
 	if service == "" {
 		service = "sip"
-		if f.scheme == H323 {
-			service = "h323"
-		}
 	}
 	for g := range sc.groups {
 		x := &sc.groups[g]
@@ -238,7 +243,7 @@ func (sc *scratch) addDial(i int) {
 	}
 	f.group = len(sc.groups)
 	id := f.id
-	if service == "sip" || service == "h323" {
+	if service == "sip" {
 		id = f.room
 	}
 	sc.groups = append(sc.groups, group{best: i, link: -1, service: service, name: name, id: id, pin: f.pin, pass: f.pin, rank: rankOf(f.field), order: i})
@@ -261,6 +266,11 @@ func dialService(f *found) string {
 		}
 	}
 	return ""
+}
+
+// googleMade reports whether a link's source is one that Google fills by itself.
+func googleMade(source string) bool {
+	return source == calendar.SourceGoogleMeet || source == "X-GOOGLE-CONFERENCE"
 }
 
 // googleMeet puts a Meet link that Google added by itself behind the meeting of
@@ -311,8 +321,9 @@ func (sc *scratch) emitGroup(dst []Match, g *group) []Match {
 			id = g.key
 		}
 	}
+	// The room types the numeric one, where there are two.
 	pass := g.pass
-	if pass == "" {
+	if pass == "" || g.service == "webex" && g.pin != "" {
 		pass = g.pin
 	}
 	total := len(id) + len(pass)
@@ -359,6 +370,10 @@ func (sc *scratch) addresses(list []Address, g *group) []Address {
 		add(HTTPS, g.rebuilt)
 	}
 	index := sc.groupIndex(g)
+	alias := g.id
+	if alias != "" && host != "" && !strings.Contains(alias, "@") {
+		alias = sc.a.join(alias, "@", host)
+	}
 	for i := range sc.found {
 		if f := &sc.found[i]; f.kind == isCVI && f.group == index && f.id != "" {
 			add(SIP, f.uri)
@@ -387,13 +402,7 @@ func (sc *scratch) addresses(list []Address, g *group) []Address {
 			s, _, _ := strings.Cut(host, ".")
 			return s
 		case "alias":
-			if strings.Contains(g.id, "@") {
-				return g.id
-			}
-			if g.id != "" && host != "" {
-				return sc.a.join(g.id, "@", host)
-			}
-			return ""
+			return alias
 		}
 		return ""
 	}
@@ -412,7 +421,7 @@ func (sc *scratch) addresses(list []Address, g *group) []Address {
 	}
 	dial(true)
 	for i := range sc.found {
-		if f := &sc.found[i]; f.kind == isDial && f.group == index {
+		if f := &sc.found[i]; (f.kind == isDial || f.kind == isWeak) && f.group == index {
 			add(f.scheme, f.uri)
 		}
 	}

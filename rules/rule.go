@@ -27,7 +27,7 @@ type Rule struct {
 	// Paths are patterns of what follows the host, the first that fits decides:
 	// "/j/{id:digits}", "/meet/{id:digits}?p=", "/webapp/#/?conference={id}".
 	// Literal text is compared without case. {name:class} takes the longest run
-	// of the class: digits, name (letters, digits and -_.~), code (letters,
+	// of the class: digits, number (six digits or more), name (letters, digits and -_.~), code (letters,
 	// digits and -), upper (capitals and digits) or any (up to the next slash,
 	// the default). "*" at the end takes all that is left. After "?" stand the
 	// parameters that must be there, in any order. A slash at the end of the

@@ -21,6 +21,7 @@ const (
 	isDial               // a SIP or H.323 address
 	isCVI                // dial data of a Teams video interop block
 	isOpaque             // a gateway's link that hides its target
+	isWeak               // a number at a host: an address only if it is a meeting's number
 )
 
 // found is one thing that a scan has found. Its strings are in the arena or in
@@ -59,6 +60,7 @@ type scanner struct {
 	unknown int
 	hidden  hidden
 	done    int // everything before it is decided
+	slashed int // after the last slash before which a host was looked for
 }
 
 // scan finds the links and addresses in s. It looks at slashes and at-signs
@@ -72,6 +74,10 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	slash, at := index(s, '/', 0), index(s, '@', 0)
 	for slash < len(s) || at < len(s) {
 		sc.steps++
+		if len(sc.found) >= maxCandidates {
+			sc.cap("more than 256 links and addresses")
+			return
+		}
 		if slash < at {
 			p := slash
 			w.slash(p)
@@ -123,9 +129,12 @@ func (w *scanner) slash(p int) {
 	if prev == '<' {
 		return
 	}
+	if prev == ';' && (p < 3 || !isAlnum(s[p-2])) {
+		return
+	}
 	if prev == ';' || prev == '/' {
 		// "https&#58;//" has its colon escaped.
-		if prev == ';' && w.html && p+1 < len(s) && s[p+1] == '/' {
+		if prev == ';' && w.html {
 			w.escapedColon(p)
 		}
 		if prev == ';' && w.html {
@@ -223,7 +232,8 @@ func (w *scanner) escapedColon(p int) {
 // taken: a path such as "and/or" is none.
 func (w *scanner) bareHost(p int) {
 	s := w.s
-	lo := max(w.done, p-100, 0)
+	lo := max(w.done, w.slashed, p-100, 0)
+	w.slashed = p + 1
 	i := p
 	dots := 0
 	for i > lo && (hostByte[s[i-1]] || w.html && (s[i-1] == ';' || s[i-1] == '&' || s[i-1] == '#')) {
@@ -261,7 +271,7 @@ func (w *scanner) bareHost(p int) {
 		return
 	}
 	// An address "user@host/…" or a path "evil.example/zoom.us/j/1" is no link.
-	if start > 0 && (s[start-1] == '@' || s[start-1] == '/' && !(start > 1 && s[start-2] == '/')) {
+	if start > 0 && strings.IndexByte("@/\\%=?&._-", s[start-1]) >= 0 && !(start > 1 && s[start-1] == '/' && (s[start-2] == '/' || s[start-2] == ';')) {
 		return
 	}
 	w.candidateBare(start)
@@ -393,15 +403,22 @@ func scripted(s string, start int) bool {
 
 // hidden knows which parts of an HTML text are comments, scripts and styles. It
 // walks on as it is asked, so a text without candidates costs nothing.
-type hidden struct{ upto, from, to int }
+type hidden struct {
+	upto     int // everything before it was walked over
+	next     int // the first "<" at or after upto, if it is known
+	from, to int
+}
 
 func (h *hidden) at(s string, pos int) bool {
 	for h.upto <= pos {
-		i := index(s, '<', h.upto)
+		if h.next < h.upto {
+			h.next = index(s, '<', h.upto)
+		}
+		i := h.next
 		if i >= pos {
 			break
 		}
-		h.upto = i + 1
+		h.upto, h.next = i+1, -1
 		var end string
 		switch rest := s[i:]; {
 		case strings.HasPrefix(rest, "<!--"):
