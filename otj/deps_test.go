@@ -33,7 +33,9 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"rules/internal/rebound", ""},
 	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
-	{"rules", "calendar"},
+	{"rules", "calendar internal/jsonc rules/internal/jinja rules/internal/rebound"},
+
+	{"rules/rulestest", "calendar calendar/invite internal/jsonc rules"},
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
