@@ -386,7 +386,8 @@ func (a *adminRule) wrongDial(m *Match) string {
 	return ""
 }
 
-// render runs the template. The result is valid for good.
+// render runs the template. The result is valid up to the next time; toAddress
+// copies it.
 func (x *findContext) render() (alias, why string) {
 	out, err := x.rule.template.Append(x.out[:0], x, x.v.regexps())
 	switch {
@@ -396,14 +397,15 @@ func (x *findContext) render() (alias, why string) {
 		return "", err.Error()
 	}
 	x.out = out
-	alias = strings.TrimSpace(string(out))
+	alias = strings.TrimSpace((&arena{out}).since(0))
 	if alias == "" {
 		return "", "the template gives no address"
 	}
 	return alias, ""
 }
 
-// toAddress makes an address of what a rule yields. An alias without a scheme
+// toAddress makes an address, in memory of its own, of what a rule yields. An
+// alias without a scheme
 // is a SIP address, or an H.323 one if it has ## in it.
 func toAddress(alias string) (Address, string) {
 	if len(alias) > maxAlias {
@@ -452,15 +454,15 @@ func withPIN(a Address, pin string) Address {
 	return a
 }
 
-// lead puts the address that a rule made first. The other addresses to dial go,
-// unless the rule's is one of them: a rule says where to dial. Links to join by
-// stay.
+// lead puts the address that a rule made first. Links to join by stay. The other
+// addresses to dial go, because a rule says where to dial; but if the rule's is
+// one of them, those for other protocols stay.
 func lead(all []Address, first Address) []Address {
 	known := slices.Contains(all, first)
 	out := make([]Address, 1, len(all)+1)
 	out[0] = first
 	for _, a := range all {
-		if a != first && (known || a.Scheme == HTTPS || a.Scheme == TEL) {
+		if a.Scheme != first.Scheme && (known || a.Scheme == HTTPS || a.Scheme == TEL) {
 			out = append(out, a)
 		}
 	}
@@ -588,7 +590,7 @@ func (x *findContext) findRegex() (Match, string, bool) {
 			continue
 		}
 		x.out = a.repl.Append(x.out[:0], text, loc)
-		alias := strings.TrimSpace(string(x.out))
+		alias := strings.TrimSpace((&arena{x.out}).since(0))
 		if alias == "" {
 			why = "the replacement gives no address"
 			continue

@@ -107,10 +107,11 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 		return nil, findings(doc.Errorf("", "%s", msg))
 	}
 	var list []Rule
-	if err := doc.Decode(&list); err != nil {
-		return nil, findings(err)
-	}
 	l := linter{doc: doc, opts: opts}
+	if err := doc.Decode(&list); err != nil {
+		// What could be decoded is checked all the same.
+		l.found, l.partial = findings(err), true
+	}
 	if len(list) > maxRules {
 		l.add(fmt.Sprintf("/%d", maxRules), problem{msg: fmt.Sprintf("the file has %d rules; at most %d are allowed", len(list), maxRules)})
 		return nil, l.found
@@ -145,6 +146,9 @@ type linter struct {
 	doc   *jsonc.Doc
 	opts  *Options
 	found []Finding
+	// partial is set where something could not be decoded: then only members
+	// that are in the file are checked.
+	partial bool
 }
 
 // add records a problem of the value at a pointer.
@@ -154,6 +158,9 @@ func (l *linter) add(pointer string, p problem) {
 	}
 	if p.field != "" {
 		pointer += "/" + p.field
+	}
+	if l.partial && (p.field == "" || !l.doc.Has(pointer)) {
+		return
 	}
 	e := l.doc.ErrorIn(pointer, p.offset, p.msg)
 	if p.offset == 0 {

@@ -141,7 +141,11 @@ func (sc *scratch) readLinks() {
 	}
 	for i := range ev.Links {
 		l := &ev.Links[i]
-		each(l.URI, false, FieldLink, l.Source)
+		field := FieldLink
+		if l.Source == calendar.SourceURL {
+			field = FieldURL
+		}
+		each(l.URI, false, field, l.Source)
 	}
 	each(ev.Location, false, FieldLocation, "")
 	each(ev.Subject, false, FieldSubject, "")
@@ -156,7 +160,7 @@ func (sc *scratch) opened(uri string) string {
 		if !ok || l.user {
 			return ""
 		}
-		next, _ := sc.gateway(sc.engine.table, uri, &l)
+		next, _ := sc.gateway(sc.engine.table, uri, l)
 		if next == "" {
 			return sc.canonical(uri, &l)
 		}
