@@ -129,19 +129,23 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 	if under(host, "lync.webex.com") {
 		return
 	}
-	for i := range cviHosts {
-		if fold(host, cviHosts[i].host) {
+	if strings.IndexByte(host, '.') < 0 {
+		return
+	}
+	known := w.t.lookup(host)
+	for i := range known {
+		if c := known[i].cvi; c > 0 && fold(host, cviHosts[c-1].host) {
 			if f := w.address(SIP, user, host, "", start, end); f != nil {
 				f.explicit = false
 			}
 			return
 		}
 	}
-	for i := range dialHosts {
-		d := &dialHosts[i]
-		if !hostMatches(host, d.host) {
+	for i := range known {
+		if known[i].dial == 0 || !hostMatches(host, known[i].pattern) {
 			continue
 		}
+		d := &dialHosts[known[i].dial-1]
 		if d.digits && !(len(user) >= 3 && isDigits(user[:3])) && !(w.told(start) && !mailto) {
 			return
 		}
@@ -230,7 +234,7 @@ func (w *scanner) h323() {
 	s := w.s
 	for i := 0; ; {
 		j := strings.Index(s[i:], "##")
-		if j < 0 {
+		if j < 0 || len(w.found) >= maxCandidates {
 			break
 		}
 		p := i + j
@@ -251,7 +255,7 @@ func (w *scanner) h323() {
 			start = lo - 5
 		}
 		i = hi
-		if w.html && w.hidden.at(s, lo) || len(w.found) >= maxCandidates {
+		if w.html && w.hidden.at(s, lo) {
 			continue
 		}
 		id := s[p+2 : hi]
@@ -262,7 +266,7 @@ func (w *scanner) h323() {
 	}
 	for i := 0; ; {
 		j := strings.Index(s[i:], "323:")
-		if j < 0 {
+		if j < 0 || len(w.found) >= maxCandidates {
 			return
 		}
 		p := i + j
@@ -278,12 +282,12 @@ func (w *scanner) h323() {
 			continue
 		}
 		target := strings.TrimRight(s[i:k], ".:-")
-		if len(target) < 4 || !strings.ContainsAny(target, ".0123456789") || w.html && w.hidden.at(s, p) || len(w.found) >= maxCandidates {
+		i = k
+		if len(target) < 4 || !strings.ContainsAny(target, ".0123456789") || w.html && w.hidden.at(s, p) {
 			continue
 		}
-		i += len(target)
 		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323, explicit: true,
-			span: Span{Source: w.source, Start: p - 1, End: i}, host: target, room: target, id: target, group: -1,
+			span: Span{Source: w.source, Start: p - 1, End: p + 4 + len(target)}, host: target, room: target, id: target, group: -1,
 			uri: w.a.join("h323:", target)})
 	}
 }

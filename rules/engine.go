@@ -138,11 +138,11 @@ func (e *Engine) get(ev *calendar.Event) *scratch {
 
 // put gives a scratch back. It keeps no text of the event.
 func (e *Engine) put(sc *scratch) {
-	clear(sc.found[:cap(sc.found)])
-	clear(sc.groups[:cap(sc.groups)])
-	clear(sc.hits[:cap(sc.hits)])
-	clear(sc.addrs[:cap(sc.addrs)])
-	clear(sc.links[:cap(sc.links)])
+	clear(sc.found)
+	clear(sc.groups)
+	clear(sc.hits)
+	clear(sc.addrs)
+	clear(sc.links)
 	clear(sc.a.b)
 	clear(sc.text.b)
 	text, a := sc.text, sc.a
@@ -240,12 +240,8 @@ func (sc *scratch) markQuoted(from int, body string) {
 	if q < len(sc.text.b) {
 		raw = sc.text.raw(q)
 	}
-	if sc.textSource == "html" {
-		for _, m := range quoteMarks {
-			if i := strings.Index(body[:raw], m); i >= 0 {
-				raw = i
-			}
-		}
+	if sc.text.quoted >= 0 {
+		raw = min(raw, sc.text.quoted)
 	}
 	for i := from; i < len(sc.found); i++ {
 		f := &sc.found[i]
@@ -257,10 +253,6 @@ func (sc *scratch) markQuoted(from int, body string) {
 		}
 	}
 }
-
-// quoteMarks are what mail programs put around an older message: Gmail,
-// Outlook on the web, Outlook for mobiles, Thunderbird and Apple Mail, Yahoo.
-var quoteMarks = [...]string{`class="gmail_quote`, `id="divRplyFwdMsg"`, `id="appendonsend"`, `type="cite"`, `class="moz-cite-prefix"`, `class="yahoo_quoted"`}
 
 // quotedLine reports whether the line around an offset begins with ">".
 func quotedLine(s string, pos int) bool {

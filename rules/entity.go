@@ -50,6 +50,12 @@ func entity(s string) (r rune, width int) {
 		}
 		return r, i
 	}
+	if len(s) >= 5 && s[4] == ';' && s[1:4] == "amp" {
+		return '&', 5
+	}
+	if len(s) >= 6 && s[5] == ';' && s[1:5] == "nbsp" {
+		return ' ', 6
+	}
 	i := 1
 	for i < len(s) && i < 16 && isAlnum(s[i]) {
 		i++

@@ -29,7 +29,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			sc.cap("more than 6 wrappers around one link")
 			return
 		}
-		next, g := sc.gateway(t, uri, &l)
+		next, g := sc.gateway(t, uri, l)
 		if g != nil {
 			gateway = g.name
 			if next == "" {
@@ -111,7 +111,7 @@ func (sc *scratch) key(r *linkRule, v *vars, l *link) string {
 	return a.unescape(a.since(n))
 }
 
-func (sc *scratch) gateway(t *table, uri string, l *link) (string, *gateway) {
+func (sc *scratch) gateway(t *table, uri string, l link) (string, *gateway) {
 	for _, h := range t.lookup(l.host) {
 		if h.gateway == 0 || !hostMatches(l.host, h.pattern) {
 			continue

@@ -29,7 +29,7 @@ func Unwrap(uri string) (target, gateway string, ok bool) {
 		return "", "", false
 	}
 	var a arena
-	t, g := a.unwrap(uri, &l)
+	t, g := a.unwrap(uri, l)
 	if g == nil {
 		return "", "", false
 	}
@@ -43,7 +43,7 @@ func Unwrap(uri string) (target, gateway string, ok bool) {
 type gateway struct {
 	name   string
 	hosts  []string // as in Rule.Hosts
-	decode func(a *arena, uri string, l *link) (target string, mine bool)
+	decode func(a *arena, uri string, l link) (target string, mine bool)
 }
 
 // gateways in the order in which they are tried. The shapes come from the
@@ -64,7 +64,7 @@ var gateways = [...]gateway{
 
 // unwrap undoes one layer. The gateway is nil if uri is none of its links; the
 // target is empty if the gateway hides it.
-func (a *arena) unwrap(uri string, l *link) (target string, g *gateway) {
+func (a *arena) unwrap(uri string, l link) (target string, g *gateway) {
 	for i := range gateways {
 		if !hostIn(l.host, gateways[i].hosts) {
 			continue
@@ -123,8 +123,8 @@ func hostMatches(host, pattern string) bool {
 	return fold(host, pattern)
 }
 
-func byParam(keys ...string) func(*arena, string, *link) (string, bool) {
-	return func(a *arena, _ string, l *link) (string, bool) {
+func byParam(keys ...string) func(*arena, string, link) (string, bool) {
+	return func(a *arena, _ string, l link) (string, bool) {
 		for _, k := range keys {
 			if v, ok := param(l.query, k); ok {
 				return a.unescape(v), true
@@ -135,13 +135,13 @@ func byParam(keys ...string) func(*arena, string, *link) (string, bool) {
 }
 
 // opaqueAt is for links that name a record on the gateway's own server.
-func opaqueAt(prefix string) func(*arena, string, *link) (string, bool) {
-	return func(_ *arena, _ string, l *link) (string, bool) {
+func opaqueAt(prefix string) func(*arena, string, link) (string, bool) {
+	return func(_ *arena, _ string, l link) (string, bool) {
 		return "", hasPrefixFold(l.path, prefix)
 	}
 }
 
-func google(a *arena, _ string, l *link) (string, bool) {
+func google(a *arena, _ string, l link) (string, bool) {
 	if l.path != "/url" {
 		return "", false
 	}
@@ -154,7 +154,7 @@ func google(a *arena, _ string, l *link) (string, bool) {
 }
 
 // sophos has the target in base64 in "u". Newer links have a token instead.
-func sophos(a *arena, _ string, l *link) (string, bool) {
+func sophos(a *arena, _ string, l link) (string, bool) {
 	v, ok := param(l.query, "u")
 	if !ok {
 		_, d := param(l.query, "d")
@@ -166,7 +166,7 @@ func sophos(a *arena, _ string, l *link) (string, bool) {
 
 // ciscoSecure has the target as the last part of the path, escaped. Links with
 // a token alone hide it.
-func ciscoSecure(a *arena, _ string, l *link) (string, bool) {
+func ciscoSecure(a *arena, _ string, l link) (string, bool) {
 	i := strings.LastIndexByte(l.path, '/')
 	if i < 1 {
 		return "", len(l.path) > 1
@@ -175,7 +175,7 @@ func ciscoSecure(a *arena, _ string, l *link) (string, bool) {
 }
 
 // avanan puts the target between two runs of three underscores.
-func avanan(_ *arena, uri string, l *link) (string, bool) {
+func avanan(_ *arena, uri string, l link) (string, bool) {
 	if !hasPrefixFold(l.path, "/v2/") {
 		return "", false
 	}
@@ -191,7 +191,7 @@ func avanan(_ *arena, uri string, l *link) (string, bool) {
 	return t[:j], true
 }
 
-func proofpoint(a *arena, uri string, l *link) (string, bool) {
+func proofpoint(a *arena, uri string, l link) (string, bool) {
 	switch {
 	case hasPrefixFold(l.path, "/v1/url"):
 		v, ok := param(l.query, "u")

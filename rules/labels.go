@@ -43,6 +43,15 @@ var labels = [...]struct {
 	{"join by sip", labelSIP}, {"sip", labelSIP}, {"join from a video system or application", labelSIP},
 }
 
+// labelEnds are the last bytes of the labels.
+var labelEnds [256]bool
+
+func init() {
+	for i := range labels {
+		labelEnds[labels[i].text[len(labels[i].text)-1]] = true
+	}
+}
+
 // labelHit is a label with its value.
 type labelHit struct {
 	is    label
@@ -55,7 +64,13 @@ type labelHit struct {
 
 // classify says what the text before a colon announces.
 func classify(before string) label {
-	s := strings.TrimRight(before, " *_\t")
+	s := before
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '*' || s[len(s)-1] == '_') {
+		s = s[:len(s)-1]
+	}
+	if s == "" || !labelEnds[lower(s[len(s)-1])] {
+		return labelNone
+	}
 	for i := range labels {
 		if n := len(labels[i].text); len(s) >= n && lower(s[len(s)-1]) == labels[i].text[n-1] && foldUTF(s[len(s)-n:], labels[i].text) {
 			return labels[i].is
@@ -87,6 +102,9 @@ func (sc *scratch) readLabels(t *screen) {
 	sc.hits = sc.hits[:0]
 	for i := index(s, ':', 0); i < len(s); i = index(s, ':', i+1) {
 		sc.steps++
+		if i+1 < len(s) && s[i+1] == '/' || i == 0 {
+			continue
+		}
 		lo := max(0, i-48)
 		if nl := strings.LastIndexByte(s[lo:i], '\n'); nl >= 0 {
 			lo += nl + 1
@@ -218,7 +236,9 @@ func valueAfter(s string, i int) (value string, at int) {
 		for i < len(s) && (s[i] == ' ' || s[i] == '*' || s[i] == '_') {
 			i++
 		}
-		end := index(s, '\n', i)
+		// A value is short; the rest of a long line is not read again for each
+		// colon in it.
+		end := index(s[:min(len(s), i+120)], '\n', min(i, len(s)))
 		if end > i {
 			return strings.TrimRight(s[i:min(end, i+120)], " *_"), i
 		}

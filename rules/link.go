@@ -82,7 +82,9 @@ type slot struct {
 type hostRule struct {
 	pattern string
 	rule    *linkRule
-	gateway int8 // index in gateways plus one
+	gateway int8 // index in gateways plus one, and so on
+	dial    int8 // in dialHosts
+	cvi     int8 // in cviHosts
 }
 
 type anyPath struct {
@@ -105,7 +107,7 @@ func (t *table) add(pattern string, h hostRule) {
 
 // newTable builds the table of rules and gateways.
 func newTable(rules []*linkRule) *table {
-	n := 0
+	n := len(dialHosts) + len(cviHosts)
 	for _, r := range rules {
 		n += len(r.Hosts)
 	}
@@ -121,6 +123,12 @@ func newTable(rules []*linkRule) *table {
 		for _, h := range gateways[i].hosts {
 			t.add(h, hostRule{gateway: int8(i + 1)})
 		}
+	}
+	for i := range dialHosts {
+		t.add(dialHosts[i].host, hostRule{dial: int8(i + 1)})
+	}
+	for i := range cviHosts {
+		t.add(cviHosts[i].host, hostRule{cvi: int8(i + 1)})
 	}
 	for _, r := range rules {
 		if r.Name == "skype-for-business-server" {
@@ -168,7 +176,7 @@ func (t *table) lookup(host string) []hostRule {
 // known reports whether a host is one of a rule or a gateway.
 func (t *table) known(host string) bool {
 	for _, h := range t.lookup(host) {
-		if hostMatches(host, h.pattern) {
+		if (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
 			return true
 		}
 	}

@@ -60,6 +60,7 @@ type scanner struct {
 	unknown int
 	hidden  hidden
 	done    int // everything before it is decided
+	slashed int // after the last slash before which a host was looked for
 }
 
 // scan finds the links and addresses in s. It looks at slashes and at-signs
@@ -73,6 +74,10 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	slash, at := index(s, '/', 0), index(s, '@', 0)
 	for slash < len(s) || at < len(s) {
 		sc.steps++
+		if len(sc.found) >= maxCandidates {
+			sc.cap("more than 256 links and addresses")
+			return
+		}
 		if slash < at {
 			p := slash
 			w.slash(p)
@@ -122,6 +127,9 @@ func (w *scanner) slash(p int) {
 		return
 	}
 	if prev == '<' {
+		return
+	}
+	if prev == ';' && (p < 3 || !isAlnum(s[p-2])) {
 		return
 	}
 	if prev == ';' || prev == '/' {
@@ -224,7 +232,8 @@ func (w *scanner) escapedColon(p int) {
 // taken: a path such as "and/or" is none.
 func (w *scanner) bareHost(p int) {
 	s := w.s
-	lo := max(w.done, p-100, 0)
+	lo := max(w.done, w.slashed, p-100, 0)
+	w.slashed = p + 1
 	i := p
 	dots := 0
 	for i > lo && (hostByte[s[i-1]] || w.html && (s[i-1] == ';' || s[i-1] == '&' || s[i-1] == '#')) {
@@ -394,15 +403,22 @@ func scripted(s string, start int) bool {
 
 // hidden knows which parts of an HTML text are comments, scripts and styles. It
 // walks on as it is asked, so a text without candidates costs nothing.
-type hidden struct{ upto, from, to int }
+type hidden struct {
+	upto     int // everything before it was walked over
+	next     int // the first "<" at or after upto, if it is known
+	from, to int
+}
 
 func (h *hidden) at(s string, pos int) bool {
 	for h.upto <= pos {
-		i := index(s, '<', h.upto)
+		if h.next < h.upto {
+			h.next = index(s, '<', h.upto)
+		}
+		i := h.next
 		if i >= pos {
 			break
 		}
-		h.upto = i + 1
+		h.upto, h.next = i+1, -1
 		var end string
 		switch rest := s[i:]; {
 		case strings.HasPrefix(rest, "<!--"):

@@ -12,6 +12,9 @@ import (
 type screen struct {
 	b     []byte
 	lines []line
+	// quoted is where in the body an element begins that holds an older
+	// message; -1 for nowhere.
+	quoted int
 }
 
 // line says where a line of the text begins, there and in the body.
@@ -19,7 +22,7 @@ type line struct{ text, raw int }
 
 func (t *screen) String() string { return unsafe.String(unsafe.SliceData(t.b), len(t.b)) }
 
-func (t *screen) reset() { t.b, t.lines = t.b[:0], t.lines[:0] }
+func (t *screen) reset() { t.b, t.lines, t.quoted = t.b[:0], t.lines[:0], -1 }
 
 // raw returns the offset in the body for one in the text: that of the line.
 func (t *screen) raw(text int) int {
@@ -79,11 +82,32 @@ func init() {
 	}
 }
 
-// blockTags begin a new line on the screen.
-var blockTags = map[string]bool{
-	"p": true, "div": true, "br": true, "tr": true, "li": true, "ul": true, "ol": true, "table": true, "hr": true,
-	"h1": true, "h2": true, "h3": true, "h4": true, "h5": true, "h6": true, "blockquote": true, "pre": true, "section": true,
-	"article": true, "header": true, "footer": true, "dt": true, "dd": true, "center": true, "body": true, "address": true,
+// blockTag reports whether a tag begins a new line on the screen.
+func blockTag(name string) bool {
+	switch name {
+	case "p", "div", "br", "tr", "li", "ul", "ol", "table", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre",
+		"section", "article", "header", "footer", "dt", "dd", "center", "body", "address":
+		return true
+	}
+	return false
+}
+
+// quoteMarks are how the elements begin that mail programs put around an older
+// message: Gmail, Outlook on the web and on mobiles, Thunderbird, Apple Mail,
+// Yahoo.
+var quoteMarks = [...]string{
+	`<div class="gmail_quote`, `<div id="divRplyFwdMsg"`, `<div id="appendonsend"`, `<div class="moz-cite-prefix"`,
+	`<div class="yahoo_quoted"`, `<blockquote type="cite"`, `<blockquote class="gmail_quote"`,
+}
+
+// quotes reports whether an older message begins with this tag.
+func quotes(tag string) bool {
+	for _, m := range quoteMarks {
+		if len(tag) > len(m) && tag[:len(m)] == m {
+			return true
+		}
+	}
+	return false
 }
 
 // render writes what s shows.
@@ -175,7 +199,10 @@ func (t *screen) tag(s string, i int) int {
 		return indexFold(s, closing, end)
 	case tag == "td" || tag == "th":
 		t.space()
-	case blockTags[tag]:
+	case blockTag(tag):
+		if name == i+1 && t.quoted < 0 && (tag == "div" || tag == "blockquote") && quotes(rest) {
+			t.quoted = i
+		}
 		t.newline(i)
 	}
 	return end
