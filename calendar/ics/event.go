@@ -134,6 +134,7 @@ func (v *vevent) times(props ical.Props, zone zoneOf, loc *time.Location) error 
 		if err != nil {
 			return err
 		}
+		end = end.in(v.start)
 		if end.Before(v.start.Time) {
 			return fmt.Errorf("DTEND %s is before DTSTART %s", rawValue(props, ical.PropDateTimeEnd), rawValue(props, ical.PropDateTimeStart))
 		}
@@ -200,6 +201,7 @@ func (v *vevent) recurrences(props ical.Props, zone zoneOf, loc *time.Location) 
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
+				m = m.in(v.start)
 				if name == ical.PropExceptionDates {
 					v.exdates = append(v.exdates, m)
 					continue
