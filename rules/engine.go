@@ -121,6 +121,8 @@ type scratch struct {
 	event      *calendar.Event
 	capped     []string
 	steps      int
+	tracing    bool // keep what is no meeting, for Explain
+	misses     []miss
 }
 
 // cap notes that something was not looked at.
