@@ -192,10 +192,13 @@ func plainText(data []byte, label string) string {
 	return orWindows(data)
 }
 
-// htmlText is plainText for HTML, which may name its charset in a <meta>.
+// htmlText is plainText for HTML, which may name its charset in a <meta>. What
+// is UTF-8 is taken as that all the same: pages are converted without a change
+// of their <meta>.
 func htmlText(data []byte, label string) string {
 	if label == "" {
-		if _, name, certain := charset.DetermineEncoding(data, ""); certain {
+		_, name, _ := charset.DetermineEncoding(data, "")
+		if name == "iso-2022-jp" || !utf8.Valid(data) {
 			label = name
 		}
 	}
