@@ -284,7 +284,7 @@ func TestNewNamesTheMistake(t *testing.T) {
 	}{
 		{func(r *Rule) { r.Name = "" }, "rule 1 has no name"},
 		{func(r *Rule) { r.Priority = 201 }, `rule "own": priority 201 is not between 1 and 200`},
-		{func(r *Rule) { r.Type = "lnk" }, `rule "own": unknown type "lnk"`},
+		{func(r *Rule) { r.Type = "lnk" }, `unknown type "lnk"; did you mean "link"?`},
 		{func(r *Rule) { r.Hosts = []string{"https://video.example"} }, `host "https://video.example": write it as`},
 		{func(r *Rule) { r.Paths = []string{"r/{id}"} }, "does not begin with a slash"},
 		{func(r *Rule) { r.Paths = []string{"/r/{id"} }, "has { without }"},
