@@ -474,6 +474,8 @@ func TestBodies(t *testing.T) {
 		{"plain", `DESCRIPTION:a\nb <https://x.example>`, calendar.Body{Plain: "a\nb <https://x.example>"}},
 		{"html", "X-ALT-DESC;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
 		{"html without its type", "X-ALT-DESC:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
+		{"html in DESCRIPTION", "DESCRIPTION:a<br>b", calendar.Body{HTML: "a<br>b"}},
+		{"html in both", "DESCRIPTION:a<br>b\nX-ALT-DESC;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>\na<br>b"}},
 		{"html in DESCRIPTION by its type", "DESCRIPTION;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
 		{"ALTREP", `DESCRIPTION;ALTREP="data:text/html,%3Cb%3Ea%3C%2Fb%3E%0Ac":a`, calendar.Body{Plain: "a", HTML: "<b>a</b>\nc"}},
 		{"ALTREP in base64", `DESCRIPTION;ALTREP="data:text/html;base64,PGI+YTwvYj4=":a`, calendar.Body{Plain: "a", HTML: "<b>a</b>"}},

@@ -233,7 +233,8 @@ func TestForms(t *testing.T) {
 	}{
 		{"ics", "dir.json/a.ICS", event, isICS},
 		{"html", "a.htm", "just words", isHTML},
-		{"txt", "a.txt", page, isText},
+		{"txt", "a.txt", "Hello<br>" + text, isText},
+		{"page named txt", "a.txt", page, isHTML},
 		{"json", "a.json", graph, isGraph},
 		{"ics sniffed", "-", "\ufeff\r\n" + event, isICS},
 		{"ics after text", "-", "Hello\n" + event, isICS},
