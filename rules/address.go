@@ -11,7 +11,7 @@ import (
 func (a Address) String() string {
 	switch a.Scheme {
 	case HTTPS:
-		return redactLink(a.URI)
+		return redactPath(redactLink(a.URI))
 	case SIP, SIPS:
 		return redactSIP(a.URI)
 	case H323:

@@ -19,7 +19,7 @@ type Trace struct {
 	// Looked are the texts that were read, in order.
 	Looked []Looked `json:"looked"`
 	// Findings are the links and addresses that were found, in order.
-	Findings []Finding `json:"findings"`
+	Findings []Sighting `json:"findings"`
 	// Rules are all rules, in the order in which they are tried.
 	Rules []Tried `json:"rules"`
 	// Capped says which limits cut something off.
@@ -33,8 +33,8 @@ type Looked struct {
 	Bytes  int    `json:"bytes"`
 }
 
-// Finding is one link or address.
-type Finding struct {
+// Sighting is one link or address.
+type Sighting struct {
 	// Kind is "link", "address", "video block", "hidden" for a link whose target
 	// its gateway hides, or "unknown" for a link of a known host that joins
 	// nothing.
@@ -76,7 +76,7 @@ type miss struct {
 
 // WithSecrets returns the trace with passcodes and tokens in the clear.
 func (t Trace) WithSecrets() Trace {
-	t.Findings = append([]Finding(nil), t.Findings...)
+	t.Findings = append([]Sighting(nil), t.Findings...)
 	for i := range t.Findings {
 		f := &t.Findings[i]
 		f.Before, f.After = f.before, f.after
@@ -87,7 +87,7 @@ func (t Trace) WithSecrets() Trace {
 // Explain does what Append does and says how: what was looked at, what was
 // found where, and what became of every rule.
 func (e *Engine) Explain(ev *calendar.Event) Trace {
-	t := Trace{Looked: []Looked{}, Findings: []Finding{}, Rules: []Tried{}}
+	t := Trace{Looked: []Looked{}, Findings: []Sighting{}, Rules: []Tried{}}
 	if ev.Status == calendar.Cancelled {
 		t.Why = "cancelled"
 		for i := range e.rules {
@@ -194,7 +194,7 @@ func (t *Trace) findings(sc *scratch) {
 	kinds := [...]string{"link", "address", "video block", "hidden", "address"}
 	for i := range sc.found {
 		f := &sc.found[i]
-		x := Finding{Kind: kinds[f.kind], Field: f.field.String(), Source: strings.Clone(f.span.Source), Start: f.span.Start, End: f.span.End,
+		x := Sighting{Kind: kinds[f.kind], Field: f.field.String(), Source: strings.Clone(f.span.Source), Start: f.span.Start, End: f.span.End,
 			Gateway: f.gateway, after: strings.Clone(f.uri), before: strings.Clone(f.raw)}
 		if x.before == x.after {
 			x.before = ""
@@ -217,7 +217,7 @@ func (t *Trace) findings(sc *scratch) {
 	}
 	for i := range sc.misses {
 		m := &sc.misses[i]
-		t.Findings = append(t.Findings, Finding{Kind: "unknown", Field: m.field.String(), Source: strings.Clone(m.span.Source), Start: m.span.Start, End: m.span.End,
+		t.Findings = append(t.Findings, Sighting{Kind: "unknown", Field: m.field.String(), Source: strings.Clone(m.span.Source), Start: m.span.Start, End: m.span.End,
 			after: strings.Clone(m.uri), After: redact(m.uri), Note: m.why})
 	}
 }
@@ -231,10 +231,10 @@ func (t Trace) WriteText(w io.Writer) error {
 		b.WriteString("no meeting: " + t.Why + "\n")
 	}
 	for _, l := range t.Looked {
-		b.WriteString("  read " + place(l.Field, l.Source) + ", " + strconv.Itoa(l.Bytes) + " bytes\n")
+		b.WriteString("  read " + textName(l.Field, l.Source) + ", " + strconv.Itoa(l.Bytes) + " bytes\n")
 	}
 	for _, f := range t.Findings {
-		fmt.Fprintf(&b, "  %s in %s, bytes %d to %d: %s\n", f.Kind, place(f.Field, f.Source), f.Start, f.End, f.After)
+		fmt.Fprintf(&b, "  %s in %s, bytes %d to %d: %s\n", f.Kind, textName(f.Field, f.Source), f.Start, f.End, f.After)
 		if f.Gateway != "" {
 			b.WriteString("    rewritten by " + f.Gateway + "\n")
 		}
@@ -262,7 +262,7 @@ func (t Trace) WriteText(w io.Writer) error {
 	return err
 }
 
-func place(field, source string) string {
+func textName(field, source string) string {
 	if source == "" {
 		return field
 	}
