@@ -124,6 +124,8 @@ type scratch struct {
 	view       view // for the administrator's rules
 	capped     []string
 	steps      int
+	tracing    bool // keep what is no meeting, for Explain
+	misses     []miss
 }
 
 // cap notes that something was not looked at.
