@@ -94,8 +94,12 @@ func TestLintWarns(t *testing.T) {
 }
 
 func TestParseNamesOtherFormats(t *testing.T) {
-	_, err := rules.Parse("p.json", []byte(`{"meta": {}, "objects": []}`))
-	require.ErrorContains(t, err, "Pexip Infinity's management API")
+	const page = `{"meta": {"total_count": 1}, "objects": [{"name": "z", "priority": 1, "meeting_type": "zoom", "default_processing_enabled": false, "transform_rule": "{{ %s }}@x"}]}`
+	list, err := rules.Parse("p.json", fmt.Appendf(nil, page, "meeting_id"))
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = rules.Parse("p.json", fmt.Appendf(nil, page, "alias"))
+	require.ErrorContains(t, err, `p.json:1:154: rule "z": unknown variable "alias"`)
 	_, err = rules.Parse("p.json", []byte(`{}`))
 	require.ErrorContains(t, err, "a rule file is a list of rules")
 	_, err = rules.Parse("p.json", []byte(``))
