@@ -82,7 +82,7 @@ func TestLintWarns(t *testing.T) {
 	assert.Empty(t, cmp.Diff([]string{
 		`r.json:2:39: regex is the legacy type; regex_re2 is the same here, and says what it is`,
 		`r.json:2:57: the pattern has no fixed text of at least 3 characters, so it runs on every invite; add some, such as a host name or a label`,
-		`r.json:2:78: "$" stands for itself in a replacement; a group is written \1 or \g<name>`,
+		`r.json:2:78: "$" stands for itself in a replacement; a group is written \1 or \g<name>, with two backslashes in JSON`,
 		`r.json:3:28: rule 1, "a", has the same priority; of the two it comes first because it stands first`,
 		`r.json:3:62: include_pin is for the default transform; write {{ passcode }} into yours`,
 		`r.json:3:115: the rule is disabled: it is checked, and never tried`,

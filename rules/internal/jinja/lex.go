@@ -221,7 +221,7 @@ func (l *lexer) token(open *[]byte) *Error {
 				return errorAt(l.src, at, "expected %q, not %q", string(closerOf((*open)[n-1])), o)
 			}
 			if n == 0 {
-				return errorAt(l.src, at, "%q closes nothing", o)
+				return errorAt(l.src, at, "%q closes nothing; a variable ends with }}, a tag with %%}", o)
 			}
 			*open = (*open)[:n-1]
 		}
