@@ -152,9 +152,8 @@ func (in *inspector) common() {
 			in.errorf(fmt.Sprintf("fields/%d", i), "unknown field %q%s", f, suggest(f, fieldNames()))
 		}
 	}
-	known := packServices()
 	for i, s := range r.Services {
-		if !slices.Contains(known, s) {
+		if known := packServices(); !slices.Contains(known, s) {
 			in.errorf(fmt.Sprintf("services/%d", i), "unknown service %q%s", s, suggest(s, known))
 		}
 	}

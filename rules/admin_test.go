@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -298,11 +299,42 @@ func FuzzRules(f *testing.F) {
 	})
 }
 
-func BenchmarkNew200Rules(b *testing.B) {
+// rules200 is a rule set of the largest size, of patterns and templates.
+func rules200() []rules.Rule {
 	var list []rules.Rule
 	for i := range 200 {
-		list = append(list, rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeRegexRE2, Match: fmt.Sprintf(`https://bridge%d\.example/room/(\w{3,20})`, i), Replace: `\1@vc.example`})
+		r := rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeRegexRE2, Match: fmt.Sprintf(`https://bridge%d\.example/room/(\w{3,20})`, i), Replace: `\1@vc.example`}
+		if i%2 == 1 {
+			r = rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeZoom, Transform: "{{ meeting_id }}{% if passcode %}.{{ passcode }}{% endif %}@gw.example"}
+		}
+		list = append(list, r)
 	}
+	return list
+}
+
+// TestEngineSize: an engine with 200 rules keeps less than 2 MB.
+func TestEngineSize(t *testing.T) {
+	list := rules200()
+	rules.Default()
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	e, err := rules.New(list, nil)
+	require.NoError(t, err)
+	after := heap()
+	t.Logf("%d bytes", int64(after)-int64(before))
+	assert.Less(t, int64(after)-int64(before), int64(2<<20))
+	runtime.KeepAlive(e)
+	runtime.KeepAlive(list)
+}
+
+func BenchmarkNew200Rules(b *testing.B) {
+	list := rules200()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := rules.New(list, nil); err != nil {

@@ -94,7 +94,10 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 			slash = index(s, '/', w.done)
 		}
 	}
-	w.h323()
+	w.hashes()
+	if !html || len(sc.found) == 0 {
+		w.h323()
+	}
 	if html && len(sc.found) == 0 {
 		w.escaped()
 	}
@@ -341,7 +344,7 @@ func (w *scanner) candidateBare(start int) {
 func (w *scanner) take(uri string, start, end int) {
 	w.done = max(w.done, end)
 	w.unknown = -1
-	if uri == "" || w.html && w.hidden.at(w.s, start) || w.html && scripted(w.s, start) {
+	if uri == "" || w.hides(start) || w.html && scripted(w.s, start) {
 		return
 	}
 	span := Span{Source: w.source, Start: start, End: end}
@@ -399,6 +402,12 @@ func scripted(s string, start int) bool {
 		i--
 	}
 	return hasPrefixFold(s[i:], "javascript:") || hasPrefixFold(s[i:], "data:")
+}
+
+// hides reports whether an offset of an HTML text is not shown. Within what is
+// read as text that is found out later, on the way through the tags.
+func (w *scanner) hides(pos int) bool {
+	return w.html && pos >= maxText && w.hidden.at(w.s, pos)
 }
 
 // hidden knows which parts of an HTML text are comments, scripts and styles. It
