@@ -33,14 +33,26 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"rules/internal/rebound", ""},
 	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
-	{"rules", "calendar"},
+	{"rules", "calendar internal/jsonc rules/internal/jinja rules/internal/rebound"},
+	{"rules/rulestest", "calendar calendar/invite internal/jsonc rules"},
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
+
+	{"internal/office", "otj"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
+	{"cmd/otj", "calendar/invite rules rules/rulestest"},
+
+	{"examples/embed-rules", "calendar calendar/ics rules"},
+	{"examples/replay-corpus", "rules rules/rulestest"},
+	{"examples/custom-endpoint", "calendar/ics rules otj"},
 }
 
 // inTests are imports that the tests of every package may have.
-var inTests = []string{"github.com/stretchr/testify/", "github.com/google/go-cmp/", module + "/"}
+var inTests = []string{
+	"github.com/stretchr/testify/", "github.com/google/go-cmp/", module + "/",
+	"github.com/teambition/rrule-go", // the recurrence rules of go-ical, compared with ours
+}
 
 func TestImportsFollowTheData(t *testing.T) {
 	line := map[string]int{}

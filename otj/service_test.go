@@ -20,6 +20,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/endpointtest"
 	"github.com/onetouchjoin/onetouchjoin/otj"
+	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // calendars is a provider whose mailboxes are set by the test.
@@ -868,4 +869,20 @@ func TestNewValidates(t *testing.T) {
 		_, err := otj.New(tt.rooms, nil)
 		assert.ErrorContains(t, err, tt.want)
 	}
+}
+
+func TestServiceDialsAgainAfterLearning(t *testing.T) {
+	inBubble(t, nil, func(b *bench, s *endpointtest.Screen) {
+		b.cal.set("mb", nil, func() calendar.Event {
+			ev := meeting("one", 5*time.Hour)
+			ev.Location = "sip:1@example.com"
+			return ev
+		}())
+		after(2 * time.Minute)
+		require.Equal(b.t, rules.SIP, s.Meetings()[0].Join.Scheme)
+		s.Learn(rules.HTTPS)
+		after(5 * time.Second)
+		assert.True(b.t, s.Meetings()[0].Join.IsZero())
+		assert.Equal(b.t, otj.CannotDial, b.status("room").NoButton[0].Reason)
+	})
 }

@@ -14,6 +14,8 @@ import (
 
 var officeWords = strings.Fields("agenda budget review office room floor plan quarter report draft team lead client order ship date list note final open risk owner topic minutes vote item action follow update status sales market design build test pilot train travel hire legal audit policy")
 
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
+
 func filler(r *rand.Rand, n int) string {
 	var b strings.Builder
 	for range n {

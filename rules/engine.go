@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/rules/internal/rebound"
 )
 
 // Engine applies a list of rules. It is immutable and safe for concurrent use.
@@ -72,6 +73,7 @@ func New(rules []Rule, opts *Options) (*Engine, error) {
 	e.table = newTable(e.links)
 	rules = slices.Clone(rules)
 	seen := map[string]bool{}
+	set := &rebound.Set{}
 	for i := range rules {
 		r := &rules[i]
 		switch {
@@ -83,7 +85,7 @@ func New(rules []Rule, opts *Options) (*Engine, error) {
 			return nil, fmt.Errorf("rule %q: priority %d is not between 1 and 200", r.Name, r.Priority)
 		}
 		seen[r.Name] = true
-		c, err := compile(r, &o)
+		c, err := compile(r, &o, set)
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
@@ -121,6 +123,8 @@ type scratch struct {
 	event      *calendar.Event
 	capped     []string
 	steps      int
+	tracing    bool // keep what is no meeting, for Explain
+	misses     []miss
 }
 
 // cap notes that something was not looked at.

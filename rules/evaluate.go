@@ -55,6 +55,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	r := t.find(&l, &v)
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
+			if sc.tracing && len(sc.misses) < maxCandidates {
+				sc.misses = append(sc.misses, miss{field, span, uri, "no rule knows this path"})
+			}
 			return
 		}
 	}

@@ -121,7 +121,7 @@ func (w *scanner) slash(p int) {
 	if prev == ':' {
 		if p+1 < len(s) && s[p+1] == '/' {
 			w.scheme(p)
-		} else if p > 8 && hasSuffixFold(s[:p-1], "msteams") {
+		} else if p >= 8 && hasSuffixFold(s[:p-1], "msteams") {
 			w.candidate(p-8, p-8)
 		}
 		return

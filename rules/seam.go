@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/rules/internal/rebound"
 )
 
 // This file is where the kinds of rules that administrators write plug in.
@@ -22,16 +24,23 @@ type compiled interface {
 	find(v *view) (m Match, why string, ok bool)
 }
 
-// compile turns an administrator's rule into a compiled one. The error does not
-// name the rule: New does.
-func compile(r *Rule, opts *Options) (compiled, error) {
-	switch r.Type {
-	case TypeLink:
+// compile turns an administrator's rule into a compiled one. The patterns of all
+// rules count against set. The error does not name the rule: New does.
+func compile(r *Rule, opts *Options, set *rebound.Set) (compiled, error) {
+	if r.Type == TypeLink {
 		return compileLink(r)
-	case "":
-		return nil, fmt.Errorf("no type")
 	}
-	return nil, fmt.Errorf("unknown type %q", r.Type)
+	a, problems := inspect(r, opts, set)
+	for _, p := range problems {
+		if p.warn {
+			continue
+		}
+		if p.field == "" {
+			return nil, errors.New(p.msg)
+		}
+		return nil, fmt.Errorf("%s: %s", p.field, p.msg)
+	}
+	return a, nil
 }
 
 // view is what a compiled rule sees of one event.
@@ -39,12 +48,28 @@ type view struct {
 	event   *calendar.Event
 	engine  *Engine
 	scratch *scratch
+
+	found  []Match
+	looked bool
+	budget rebound.Budget
+	paid   bool
 }
 
-// meetings returns what the default pack finds, the best first. The matches are
-// the rule's to keep or to change.
+// meetings returns what the default pack finds, the best first. All rules share
+// the list: a rule may keep a match, and does not change it in its place.
 func (v *view) meetings() []Match {
-	return v.scratch.emit(nil)
+	if !v.looked {
+		v.found, v.looked = v.scratch.emit(nil), true
+	}
+	return v.found
+}
+
+// regexps returns what the users' patterns may still spend on the event.
+func (v *view) regexps() *rebound.Budget {
+	if !v.paid {
+		v.budget, v.paid = rebound.DefaultBudget, true
+	}
+	return &v.budget
 }
 
 // links returns every web link of the event as the default pack sees it: decoded

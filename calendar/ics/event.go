@@ -368,19 +368,8 @@ func (v *vevent) links(props ical.Props, order []string) {
 		if value == "" {
 			continue
 		}
-		if strings.HasPrefix(name, "X-") || name == "CONTACT" || name == "COMMENT" {
-			if v.ev.Properties == nil {
-				v.ev.Properties = make(map[string]string)
-			}
-			if before, ok := v.ev.Properties[name]; ok && name != "X-ALT-DESC" {
-				value, p = before+"\n"+value, &ical.Prop{Params: p.Params, Value: value}
-			} else {
-				p = &ical.Prop{Params: p.Params, Value: value}
-			}
-			if name != "X-ALT-DESC" { // it is the body
-				v.ev.Properties[name] = value
-			}
-			value = p.Value
+		if strings.HasPrefix(name, "X-") && name != "X-ALT-DESC" || name == "CONTACT" || name == "COMMENT" {
+			v.property(name, value)
 		}
 		if notJoin[name] || !uri.MatchString(value) {
 			continue
@@ -389,6 +378,22 @@ func (v *vevent) links(props ical.Props, order []string) {
 		if name == "X-GOOGLE-CONFERENCE" {
 			source = calendar.SourceGoogleMeet
 		}
-		v.ev.Links = append(v.ev.Links, calendar.Link{URI: value, Source: source})
+		if len(v.ev.Links) < maxLinks {
+			v.ev.Links = append(v.ev.Links, calendar.Link{URI: value, Source: source})
+		}
+	}
+}
+
+// property adds a value to Properties. Several of one name are lines of one text.
+func (v *vevent) property(name, value string) {
+	if v.ev.Properties == nil {
+		v.ev.Properties = make(map[string]string)
+	}
+	before, ok := v.ev.Properties[name]
+	switch {
+	case ok && len(before)+len(value) < maxText:
+		v.ev.Properties[name] = before + "\n" + value
+	case !ok && len(v.ev.Properties) < maxProperties:
+		v.ev.Properties[name] = value
 	}
 }

@@ -206,12 +206,14 @@ type expansion struct {
 	mailbox string
 	w       calendar.Window
 	steps   int
+	answer  calendar.Response // to the event that is being added
 	out     []calendar.Event
 	bad     []calendar.EventError
 }
 
 // add appends the occurrences of an event.
 func (x *expansion) add(v *vevent) error {
+	x.answer = v.answer(x.mailbox)
 	switch {
 	case v.err != nil:
 		return v.err
@@ -307,7 +309,7 @@ func (x *expansion) append(v *vevent, id string, start moment, length span) bool
 	}
 	ev := v.ev
 	ev.ID, ev.Start, ev.End = id, start.Time, end
-	ev.Response = v.answer(x.mailbox)
+	ev.Response = x.answer
 	v.own(&ev)
 	x.out = append(x.out, ev)
 	return true

@@ -1,0 +1,11 @@
+package main
+
+// commands returns the commands in the order in which somebody gets to know
+// them.
+func commands() []command {
+	return []command{
+		{"extract", "[--rules F] [--json] FILE… | -", "how the meetings in invites are joined", extract},
+		{"replay", "[--rules F] [--update] DIR", "run rules over a corpus of invites", replay},
+		{"lint", "RULES…", "check rule files", lint},
+	}
+}
