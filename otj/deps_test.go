@@ -47,6 +47,9 @@ var allowed = []struct{ pkg, imports string }{
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"endpoints/cisco/internal/roomos", ""},
+	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
 }
 
 // inTests are imports that the tests of every package may have.
