@@ -23,13 +23,14 @@ const module = "github.com/onetouchjoin/onetouchjoin"
 var allowed = []struct{ pkg, imports string }{
 	{"internal/jsonc", "github.com/tailscale/hujson"},
 	{"internal/timezone", ""},
+	{"internal/markup", ""},
 
 	{"calendar", ""},
 	{"calendar/calendartest", "calendar"},
-	{"calendar/ics", "calendar internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
+	{"calendar/ics", "calendar internal/timezone internal/markup github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
-	{"internal/googlejson", "calendar internal/timezone"},
-	{"calendar/invite", "calendar calendar/ics internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
+	{"internal/googlejson", "calendar internal/timezone internal/markup"},
+	{"calendar/invite", "calendar calendar/ics internal/graphjson internal/googlejson internal/markup golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
 	{"rules/internal/rebound", ""},
 	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
