@@ -42,7 +42,7 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
-	{"cmd/otj", "calendar/invite rules rules/rulestest"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
@@ -50,6 +50,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+
+	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
 // inTests are imports that the tests of every package may have.
