@@ -5,6 +5,7 @@ package main
 func commands() []command {
 	return []command{
 		{"extract", "[--rules F] [--json] FILE… | -", "how the meetings in invites are joined", extract},
+		{"explain", "[--rules F] FILE…", "which rules were tried, what matched where, why not", explain},
 		{"replay", "[--rules F] [--update] DIR", "run rules over a corpus of invites", replay},
 		{"lint", "RULES…", "check rule files", lint},
 	}
