@@ -249,12 +249,8 @@ func TestRegexpBudget(t *testing.T) {
 	assert.Less(t, time.Since(start), 30*time.Second, "it is about 0.3 s; without a budget it is minutes")
 }
 
-// raced is set where the race detector runs: sync.Pool then loses what it is
-// given at random.
-var raced bool
-
 func TestAllocationsWithRegexps(t *testing.T) {
-	if raced {
+	if rules.Raced {
 		t.Skip("the race detector changes what is allocated; run without -race")
 	}
 	e, err := rules.New([]rules.Rule{

@@ -230,7 +230,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestAppendDoesNotAllocate(t *testing.T) {
-	if raced {
+	if Raced {
 		t.Skip("the race detector changes what is allocated; run without -race")
 	}
 	for name, ev := range map[string]*calendar.Event{

@@ -1,5 +1,5 @@
 //go:build race
 
-package rules_test
+package rules
 
-func init() { raced = true }
+func init() { Raced = true }
