@@ -153,7 +153,7 @@ func (e *Engine) put(sc *scratch) {
 	text, a := sc.text, sc.a
 	text.reset()
 	a.b = a.b[:0]
-	*sc = scratch{a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
+	*sc = scratch{view: sc.view.empty(), a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
 	if cap(a.b) <= maxBody {
 		e.pool.Put(sc)
 	}
@@ -314,7 +314,7 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 		return Match{}, false
 	}
 	v := &sc.view
-	*v = view{event: sc.event, engine: e, scratch: sc}
+	*v = view{event: sc.event, engine: e, scratch: sc, found: v.found}
 	var best Match
 	decided := false
 	for i := range e.rules {

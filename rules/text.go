@@ -85,6 +85,7 @@ func init() {
 	for c := 0x21; c < 0x7F; c++ {
 		plainByte[c] = c != '<' && c != '&'
 	}
+	plainByte[' '] = true
 }
 
 // blockTag reports whether a tag begins a new line on the screen.
@@ -124,9 +125,11 @@ func (t *screen) render(s string, html bool) {
 		for j < len(s) && plainByte[s[j]] {
 			j++
 		}
-		t.b = append(t.b, s[i:j]...)
-		if i = j; i == len(s) {
-			break
+		if j > i {
+			t.run(s[i:j])
+			if i = j; i == len(s) {
+				break
+			}
 		}
 		switch c := s[i]; {
 		case c == '<' && html:
@@ -158,9 +161,36 @@ func (t *screen) render(s string, html bool) {
 	}
 }
 
+// run appends text without markup, with single blanks.
+func (t *screen) run(s string) {
+	if s[0] == ' ' {
+		t.space()
+		for s != "" && s[0] == ' ' {
+			s = s[1:]
+		}
+	}
+	for {
+		i := strings.Index(s, "  ")
+		if i < 0 {
+			t.b = append(t.b, s...)
+			return
+		}
+		t.b = append(t.b, s[:i+1]...)
+		for s = s[i:]; s != "" && s[0] == ' '; {
+			s = s[1:]
+		}
+	}
+}
+
 // tag handles what begins with "<" at i and returns the offset after it.
 func (t *screen) tag(s string, i int) int {
 	rest := s[i:]
+	// The most frequent tags change nothing on the screen.
+	if len(rest) > 5 && (rest[1] == 's' && rest[2] == 'p' || rest[1] == 'o' && rest[2] == ':' || rest[1] == '/' && (rest[2] == 's' && rest[3] == 'p' || rest[2] == 'o')) {
+		if end := index(s, '>', i+3); end < len(s) && rest[2] != 'l' && rest[3] != 'l' {
+			return end + 1
+		}
+	}
 	if strings.HasPrefix(rest, "<!--") {
 		end := len(s)
 		if e := strings.Index(rest[2:], "-->"); e >= 0 {

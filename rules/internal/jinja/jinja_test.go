@@ -325,7 +325,14 @@ func TestWarnings(t *testing.T) {
 	assert.Contains(t, tmpl.Warnings()[0].Msg, `a group is written \1`)
 }
 
+// raced is set where the race detector runs: sync.Pool then loses what it is
+// given at random.
+var raced bool
+
 func TestAllocations(t *testing.T) {
+	if raced {
+		t.Skip("the race detector changes what is allocated; run without -race")
+	}
 	for src, most := range map[string]float64{
 		`{{ meeting_id }}.{{ passcode }}@zoomcrc.com`:                                           0,
 		`{{ meeting_id }}{% if passcode %}.{{ passcode }}{% endif %}@zoomcrc.com`:               0,
