@@ -23,13 +23,14 @@ const module = "github.com/onetouchjoin/onetouchjoin"
 var allowed = []struct{ pkg, imports string }{
 	{"internal/jsonc", "github.com/tailscale/hujson"},
 	{"internal/timezone", ""},
+	{"internal/markup", ""},
 
 	{"calendar", ""},
 	{"calendar/calendartest", "calendar"},
-	{"calendar/ics", "calendar internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
+	{"calendar/ics", "calendar internal/markup internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
-	{"internal/googlejson", "calendar internal/timezone"},
-	{"calendar/invite", "calendar calendar/ics internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
+	{"internal/googlejson", "calendar internal/markup internal/timezone"},
+	{"calendar/invite", "calendar calendar/ics internal/markup internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
 	{"rules/internal/rebound", ""},
 	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
@@ -38,9 +39,6 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
-	{"endpoints/cisco/internal/roomos", ""},
-	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
-	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
@@ -48,8 +46,12 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
-	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"endpoints/cisco/internal/roomos", ""},
+	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+
+	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
 // inTests are imports that the tests of every package may have.

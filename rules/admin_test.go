@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,23 @@ func TestLinkStays(t *testing.T) {
 	assert.Equal(t, "448812", string(m.Passcode))
 }
 
+// TestMatchesDoNotShareMemory: what a rule took over stays as it is when the
+// engine reads the next event.
+func TestMatchesDoNotShareMemory(t *testing.T) {
+	e, err := rules.New([]rules.Rule{{Name: "z", Priority: 1, Type: rules.TypeZoom, IncludePIN: true}}, nil)
+	require.NoError(t, err)
+	first := e.Append(nil, body(zoomInvite))
+	require.Len(t, first, 1)
+	want := first[0].Clone()
+	for range 50 {
+		other := e.Append(nil, body(strings.NewReplacer("1234567890", "9999999999", "448812", "777777", "aBcD", "ZZZZ").Replace(zoomInvite)))
+		require.NotEqual(t, want, other[0])
+	}
+	assert.Equal(t, want.MeetingID, first[0].MeetingID)
+	assert.Equal(t, want.Passcode, first[0].Passcode)
+	assert.Equal(t, want.Addresses, first[0].Addresses)
+}
+
 func TestNewNamesRuleAndMember(t *testing.T) {
 	_, err := rules.New([]rules.Rule{{Name: "z", Priority: 1, Type: rules.TypeZoom, Transform: "{{ x }}"}}, nil)
 	require.ErrorContains(t, err, `rule "z": transform: unknown variable "x"`)
@@ -232,15 +250,20 @@ func TestRegexpBudget(t *testing.T) {
 }
 
 func TestAllocationsWithRegexps(t *testing.T) {
+	if rules.Raced {
+		t.Skip("the race detector changes what is allocated; run without -race")
+	}
 	e, err := rules.New([]rules.Rule{
 		{Name: "a", Priority: 1, Type: rules.TypeRegexRE2, Match: `https://bridge\.example/room/(\w+)`, Replace: `\1@vc.example`},
 		{Name: "b", Priority: 2, Type: rules.TypeRegexRE2, Match: `https://rooms\.example/j/(\d+)`, Replace: `\1@vc.example`},
+		{Name: "z", Priority: 3, Type: rules.TypeZoom, IncludePIN: true},
 	}, nil)
 	require.NoError(t, err)
 	for name, ev := range map[string]*calendar.Event{
 		"match":    {Location: "https://rooms.example/j/42"},
 		"no match": body(strings.Repeat("Lunch in the canteen at 12. ", 40)),
 		"in body":  body("Lunch\nhttps://rooms.example/j/42\n"),
+		"service":  body(zoomInvite),
 	} {
 		dst := e.Append(nil, ev)
 		got := testing.AllocsPerRun(200, func() { dst = e.Append(dst[:0], ev) })
@@ -298,11 +321,42 @@ func FuzzRules(f *testing.F) {
 	})
 }
 
-func BenchmarkNew200Rules(b *testing.B) {
+// rules200 is a rule set of the largest size, of patterns and templates.
+func rules200() []rules.Rule {
 	var list []rules.Rule
 	for i := range 200 {
-		list = append(list, rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeRegexRE2, Match: fmt.Sprintf(`https://bridge%d\.example/room/(\w{3,20})`, i), Replace: `\1@vc.example`})
+		r := rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeRegexRE2, Match: fmt.Sprintf(`https://bridge%d\.example/room/(\w{3,20})`, i), Replace: `\1@vc.example`}
+		if i%2 == 1 {
+			r = rules.Rule{Name: fmt.Sprint(i), Priority: i + 1, Type: rules.TypeZoom, Transform: "{{ meeting_id }}{% if passcode %}.{{ passcode }}{% endif %}@gw.example"}
+		}
+		list = append(list, r)
 	}
+	return list
+}
+
+// TestEngineSize: an engine with 200 rules keeps less than 2 MB.
+func TestEngineSize(t *testing.T) {
+	list := rules200()
+	rules.Default()
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	e, err := rules.New(list, nil)
+	require.NoError(t, err)
+	after := heap()
+	t.Logf("%d bytes", int64(after)-int64(before))
+	assert.Less(t, int64(after)-int64(before), int64(2<<20))
+	runtime.KeepAlive(e)
+	runtime.KeepAlive(list)
+}
+
+func BenchmarkNew200Rules(b *testing.B) {
+	list := rules200()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := rules.New(list, nil); err != nil {

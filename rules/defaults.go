@@ -194,7 +194,7 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "cms", Service: "cms", Hosts: []string{"*"},
-		Paths:  []string{"/invited.sf?id={id:digits}", "/invited.sf?secret={secret}", "/index.html?id={id:digits}&secret=", "/index.html?id={id:number}", "/meeting/{id:digits}?secret=", "/invited.sf?id={id}"},
+		Paths:  []string{"/invited.sf?id={id:digits}", "/invited.sf?secret={secret}", "/index.html?id={id:digits}&secret=", "/meeting/{id:digits}?secret=", "/invited.sf?id={id}"},
 		Token:  []string{"secret"},
 		Why:    "Cisco Meeting Server and Acano web bridges. Their web host often differs from the SIP domain, so the dial string is taken from the text.",
 		Source: "cisco.com, Cisco Meeting Server web bridge links",

@@ -195,7 +195,7 @@ func containsFold(s, sub string) bool {
 // address records a dial address, unless it is hidden or one too many.
 func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int) *found {
 	w.done = max(w.done, end)
-	if w.html && w.hidden.at(w.s, start) {
+	if w.hides(start) {
 		return nil
 	}
 	if len(w.found) >= maxCandidates {
@@ -229,16 +229,14 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 	return &w.found[len(w.found)-1]
 }
 
-// h323 looks for "h323:…" and "192.0.2.1##123".
-func (w *scanner) h323() {
+// hashes looks for "192.0.2.1##123", with and without "h323:" before it.
+func (w *scanner) hashes() {
 	s := w.s
-	for i := 0; ; {
-		j := strings.Index(s[i:], "##")
-		if j < 0 || len(w.found) >= maxCandidates {
-			break
+	for p := index(s, '#', 0); p < len(s) && len(w.found) < maxCandidates; p = index(s, '#', p+1) {
+		if p+1 == len(s) || s[p+1] != '#' {
+			continue
 		}
-		p := i + j
-		i = p + 2
+		i := p + 2
 		lo := p
 		for lo > 0 && p-lo < 64 && (hostByte[s[lo-1]]) {
 			lo--
@@ -254,8 +252,7 @@ func (w *scanner) h323() {
 		if lo >= 5 && fold(s[lo-5:lo], "h323:") {
 			start = lo - 5
 		}
-		i = hi
-		if w.html && w.hidden.at(s, lo) {
+		if w.hides(lo) {
 			continue
 		}
 		id := s[p+2 : hi]
@@ -263,6 +260,16 @@ func (w *scanner) h323() {
 		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323, explicit: true,
 			span: Span{Source: w.source, Start: start, End: hi}, host: s[lo:p], id: id, pin: pin, room: id, group: -1,
 			uri: w.a.join("h323:", strings.TrimRight(s[lo:hi], "#"))})
+		p = hi - 1
+	}
+}
+
+// h323 looks for "h323:192.0.2.1" and "h323:host", which have neither of the
+// signs that the scan goes by.
+func (w *scanner) h323() {
+	s := w.s
+	if w.html {
+		s = s[:min(len(s), maxText)]
 	}
 	for i := 0; ; {
 		j := strings.Index(s[i:], "323:")
@@ -283,7 +290,7 @@ func (w *scanner) h323() {
 		}
 		target := strings.TrimRight(s[i:k], ".:-")
 		i = k
-		if len(target) < 4 || !strings.ContainsAny(target, ".0123456789") || w.html && w.hidden.at(s, p) {
+		if len(target) < 4 || !strings.ContainsAny(target, ".0123456789") || w.hides(p) {
 			continue
 		}
 		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323, explicit: true,

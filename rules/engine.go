@@ -153,7 +153,7 @@ func (e *Engine) put(sc *scratch) {
 	text, a := sc.text, sc.a
 	text.reset()
 	a.b = a.b[:0]
-	*sc = scratch{a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
+	*sc = scratch{view: sc.view.empty(), a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
 	if cap(a.b) <= maxBody {
 		e.pool.Put(sc)
 	}
@@ -171,25 +171,29 @@ func (sc *scratch) read() {
 	}
 	sc.scan(e.table, ev.Location, false, FieldLocation, "")
 	sc.scan(e.table, ev.Subject, false, FieldSubject, "")
-	body := len(sc.found)
-	html := ev.Body.HTML != ""
-	text := ev.Body.HTML
-	sc.textSource = "html"
-	sc.scan(e.table, ev.Body.HTML, true, FieldBody, "html")
-	if len(sc.found) == body && ev.Body.Plain != "" {
-		sc.scan(e.table, ev.Body.Plain, false, FieldBody, "plain")
-		if len(sc.found) > body || !html {
-			html, text = false, ev.Body.Plain
-			sc.textSource = "plain"
-		}
-	}
-	if text != "" && (len(sc.found) > 0 || mentions(text)) {
-		sc.readText(text, html)
-		sc.markQuoted(body, text)
+	if !sc.body(ev.Body.HTML, true, "html") && ev.Body.Plain != "" {
+		sc.body(ev.Body.Plain, false, "plain")
 	}
 	if len(sc.found) > 0 || len(sc.hits) > 0 {
 		sc.gather(e)
 	}
+}
+
+// body reads one form of the body, and reports whether it has an address.
+func (sc *scratch) body(s string, html bool, source string) bool {
+	if s == "" {
+		return false
+	}
+	before := len(sc.found)
+	sc.scan(sc.engine.table, s, html, FieldBody, source)
+	if len(sc.found) == 0 && !mentions(s) {
+		return false
+	}
+	sc.textSource = source
+	sc.readText(s, html)
+	sc.dropHidden(before)
+	sc.markQuoted(before, s)
+	return len(sc.found) > before
 }
 
 // structured reads a link that the calendar holds as data.
@@ -233,6 +237,19 @@ func (sc *scratch) readText(s string, html bool) {
 	sc.text.render(s, html)
 	sc.hasText = true
 	sc.readLabels(&sc.text)
+}
+
+// dropHidden takes out what was found in a comment, a script or a style.
+func (sc *scratch) dropHidden(from int) {
+	if len(sc.text.hidden) == 0 {
+		return
+	}
+	sc.found = slices.DeleteFunc(sc.found, func(f found) bool {
+		return f.field == FieldBody && f.span.Source == "html" && f.span.Start < maxText && !sc.text.shows(f.span.Start)
+	})
+	if len(sc.found) == 0 {
+		sc.hits = sc.hits[:0]
+	}
 }
 
 // markQuoted gives what was found in an older message its field.
@@ -297,7 +314,7 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 		return Match{}, false
 	}
 	v := &sc.view
-	*v = view{event: sc.event, engine: e, scratch: sc}
+	*v = view{event: sc.event, engine: e, scratch: sc, found: v.found}
 	var best Match
 	decided := false
 	for i := range e.rules {

@@ -173,7 +173,7 @@ func TestLimitsAreReported(t *testing.T) {
 
 func TestSecretsAreHidden(t *testing.T) {
 	for _, c := range [][2]string{
-		{"https://zoom.us/j/931?pwd=SECRET&from=addon", "https://zoom.us/j/931?pwd=[redacted]&from=addon"},
+		{"https://zoom.us/j/931?pwd=SECRET&from=addon", "https://zoom.us/j/931?pwd=[redacted]&from=[redacted]"},
 		{"https://teams.microsoft.com/meet/352?p=SECRET", "https://teams.microsoft.com/meet/352?p=[redacted]"},
 		{"sip:931.440071@zoomcrc.com", "sip:931.[redacted]@zoomcrc.com"},
 		{"sip:931..1.440071@zoomcrc.com", "sip:931.[redacted]@zoomcrc.com"},
@@ -181,8 +181,8 @@ func TestSecretsAreHidden(t *testing.T) {
 		{"https://bluejeans.com/554000321/7788", "https://bluejeans.com/554000321/[redacted]"},
 		{"https://meet.proton.me/join/id-A#pwd-SECRET", "https://meet.proton.me/join/id-A#[redacted]"},
 		{"tel:+15550100,,931#,,*440071#", "tel:+15550100,[redacted]"},
-		{"https://vc.acme.example/webapp/#/?conference=ops&pin=SECRET", "https://vc.acme.example/webapp/#/?conference=ops&pin=[redacted]"},
-		{"https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2Fj%2F1%3Fpwd%3DSECRET&data=x", "https://a.safelinks.protection.outlook.com/?[redacted]"},
+		{"https://vc.acme.example/webapp/#/?conference=ops&pin=SECRET", "https://vc.acme.example/webapp/#/?conference=[redacted]&pin=[redacted]"},
+		{"https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2Fj%2F1%3Fpwd%3DSECRET&data=x", "https://a.safelinks.protection.outlook.com/?url=[redacted]&data=[redacted]"},
 	} {
 		a := Address{schemeOf(c[0]), c[0]}
 		var log bytes.Buffer
@@ -230,6 +230,9 @@ func TestExplain(t *testing.T) {
 }
 
 func TestAppendDoesNotAllocate(t *testing.T) {
+	if Raced {
+		t.Skip("the race detector changes what is allocated; run without -race")
+	}
 	for name, ev := range map[string]*calendar.Event{
 		"no match": htmlBody(newsBody(100 << 10)), "teams": htmlBody(teamsBody(false)), "safe links": htmlBody(teamsBody(true)),
 		"plain": plain(riskLink + "\nMeeting ID: 934 0012 7765\nPasscode: 123456"), "location": {Location: riskLink},
@@ -284,7 +287,7 @@ func TestNewNamesTheMistake(t *testing.T) {
 	}{
 		{func(r *Rule) { r.Name = "" }, "rule 1 has no name"},
 		{func(r *Rule) { r.Priority = 201 }, `rule "own": priority 201 is not between 1 and 200`},
-		{func(r *Rule) { r.Type = "lnk" }, `unknown type "lnk"; did you mean "link"?`},
+		{func(r *Rule) { r.Type = "lnk" }, `unknown type "lnk"`},
 		{func(r *Rule) { r.Hosts = []string{"https://video.example"} }, `host "https://video.example": write it as`},
 		{func(r *Rule) { r.Paths = []string{"r/{id}"} }, "does not begin with a slash"},
 		{func(r *Rule) { r.Paths = []string{"/r/{id"} }, "has { without }"},

@@ -231,10 +231,10 @@ func (t Trace) WriteText(w io.Writer) error {
 		b.WriteString("no meeting: " + t.Why + "\n")
 	}
 	for _, l := range t.Looked {
-		b.WriteString("  read " + whereIn(l.Field, l.Source) + ", " + strconv.Itoa(l.Bytes) + " bytes\n")
+		b.WriteString("  read " + textName(l.Field, l.Source) + ", " + strconv.Itoa(l.Bytes) + " bytes\n")
 	}
 	for _, f := range t.Findings {
-		fmt.Fprintf(&b, "  %s in %s, bytes %d to %d: %s\n", f.Kind, whereIn(f.Field, f.Source), f.Start, f.End, f.After)
+		fmt.Fprintf(&b, "  %s in %s, bytes %d to %d: %s\n", f.Kind, textName(f.Field, f.Source), f.Start, f.End, f.After)
 		if f.Gateway != "" {
 			b.WriteString("    rewritten by " + f.Gateway + "\n")
 		}
@@ -262,7 +262,7 @@ func (t Trace) WriteText(w io.Writer) error {
 	return err
 }
 
-func whereIn(field, source string) string {
+func textName(field, source string) string {
 	if source == "" {
 		return field
 	}

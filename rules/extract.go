@@ -17,7 +17,7 @@ func init() {
 	for c := range 256 {
 		b := byte(c)
 		hostByte[c] = isHost(b)
-		urlByte[c] = isAlnum(b) || c < 0x80 && strings.IndexByte("-._~:/?#@!$()*+,;%{}'", b) >= 0 && b != 0
+		urlByte[c] = isAlnum(b) || c < 0x80 && strings.IndexByte("-._~:/?#@!$()*+,;%{}", b) >= 0 && b != 0
 		userByte[c] = isAlnum(b) || c >= 0x80 || c < 0x80 && strings.IndexByte("-._~+%*!#=$&", b) >= 0 && b != 0
 	}
 }
@@ -38,18 +38,12 @@ func (sc *scratch) extract(s string, from int, html bool) (uri string, end int) 
 		quote = '\''
 	}
 	attr := html && quote != 0
-	slashes := 0
 	i := from
 loop:
 	for i < len(s) && len(a.b)-n < maxURI {
 		j := i
 		limit := min(len(s), i+maxURI)
 		for j < limit && urlByte[s[j]] {
-			if s[j] == '/' {
-				slashes++
-			} else if s[j] == '\'' && quote == '\'' {
-				break
-			}
 			j++
 		}
 		a.b = append(a.b, s[i:j]...)
@@ -89,11 +83,11 @@ loop:
 			}
 			if !invisible(r) {
 				a.b = utf8.AppendRune(a.b, r)
-				if r == '/' {
-					slashes++
-				}
 			}
 			i += w
+		case c == '\'' && quote != '\'':
+			a.b = append(a.b, c)
+			i++
 		case c == '<' && html && !attr:
 			w := inlineTag(s[i:])
 			if w == 0 {
@@ -115,7 +109,7 @@ loop:
 			case r == utf8.RuneError:
 				break loop
 			case invisible(r):
-			case slashes <= 2 && (r == 0xFF0E || r == 0x3002 || r == 0xFF61):
+			case (r == 0xFF0E || r == 0x3002 || r == 0xFF61) && strings.Count(a.since(n), "/") <= 2:
 				a.b = append(a.b, '.')
 			case r < 0x2000 && (unicode.IsLetter(r) || unicode.IsMark(r)):
 				a.b = append(a.b, s[i:i+w]...)
@@ -198,7 +192,10 @@ func jsonEscape(s string) (c byte, width int) {
 // trimLink takes off what belongs to the sentence around a link: punctuation,
 // and closing brackets that have no opening one in the link.
 func trimLink(s string) string {
-	open := [3]int{}
+	if s == "" || isAlnum(s[len(s)-1]) {
+		return s
+	}
+	open := [2]int{}
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '(':

@@ -225,13 +225,20 @@ func lastTwo(host string) string {
 	return host
 }
 
-// hash is FNV-1a over the lower-case bytes of the two labels, from the right.
+// hash mixes the last eight bytes of the two labels, without regard to case.
 func hash(key string) uint32 {
-	h := uint32(2166136261)
-	for i := max(0, len(key)-12); i < len(key); i++ {
-		h = (h ^ uint32(key[i]|0x20)) * 16777619
+	var h uint64
+	if n := len(key); n >= 8 {
+		k := key[n-8:]
+		h = uint64(k[0]) | uint64(k[1])<<8 | uint64(k[2])<<16 | uint64(k[3])<<24 |
+			uint64(k[4])<<32 | uint64(k[5])<<40 | uint64(k[6])<<48 | uint64(k[7])<<56
+	} else {
+		for i := range n {
+			h = h<<8 | uint64(key[i])
+		}
 	}
-	return h ^ h>>15
+	h = (h | 0x2020202020202020) * 0x9E3779B97F4A7C15
+	return uint32(h >> 40)
 }
 
 // ruleOfLink is an administrator's rule of TypeLink.

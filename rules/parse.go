@@ -42,7 +42,9 @@ type Finding struct {
 }
 
 // Parse reads a rule file: JSON with comments, a list of rules whose members
-// are those of [Rule]. The name is for errors.
+// are those of [Rule]. The name is for errors. It also reads meeting processing
+// rules as Pexip Infinity's management API returns them, if all of them work
+// here; see [ImportPexip] for the others.
 //
 // The rules come in the order of the file. The error joins a *[SyntaxError] for
 // each thing that is wrong, in the order of the file; there are no rules then.
@@ -100,11 +102,10 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 		return nil, findings(err)
 	}
 	if doc.Kind() == '{' {
-		msg := "a rule file is a list of rules: [ {…}, {…} ]"
-		if doc.Has("/objects") {
-			msg = "these are rules as Pexip Infinity's management API returns them; import them first"
+		if doc.Has("/objects") || doc.Has("/meeting_type") {
+			return parsePexip(doc, opts)
 		}
-		return nil, findings(doc.Errorf("", "%s", msg))
+		return nil, findings(doc.Errorf("", "a rule file is a list of rules: [ {…}, {…} ]"))
 	}
 	var list []Rule
 	l := linter{doc: doc, opts: opts}
@@ -124,6 +125,27 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 		return a.Column - b.Column
 	})
 	return list, l.found
+}
+
+// parsePexip imports a file of Pexip Infinity's. A rule that does not come over
+// is an error here: a rule file is used whole or not at all.
+func parsePexip(doc *jsonc.Doc, opts *Options) ([]Rule, []Finding) {
+	list, report, err := importPexip(doc, "")
+	if err != nil {
+		return nil, findings(err)
+	}
+	var found []Finding
+	for _, n := range report.Notes {
+		if n.Warning && opts == nil {
+			continue
+		}
+		f := n.Finding
+		if n.Rule != "" {
+			f.Msg = fmt.Sprintf("rule %q: %s", n.Rule, f.Msg)
+		}
+		found = append(found, f)
+	}
+	return list, found
 }
 
 // findings converts errors of package jsonc.

@@ -15,6 +15,8 @@ type screen struct {
 	// quoted is where in the body an element begins that holds an older
 	// message; -1 for nowhere.
 	quoted int
+	// hidden are the comments, scripts and styles of the body: pairs of offsets.
+	hidden []int
 }
 
 // line says where a line of the text begins, there and in the body.
@@ -22,7 +24,10 @@ type line struct{ text, raw int }
 
 func (t *screen) String() string { return unsafe.String(unsafe.SliceData(t.b), len(t.b)) }
 
-func (t *screen) reset() { t.b, t.lines, t.quoted = t.b[:0], t.lines[:0], -1 }
+func (t *screen) reset() {
+	t.b, t.lines, t.quoted = t.b[:0], t.lines[:0], -1
+	t.hidden = t.hidden[:0]
+}
 
 // raw returns the offset in the body for one in the text: that of the line.
 func (t *screen) raw(text int) int {
@@ -80,6 +85,7 @@ func init() {
 	for c := 0x21; c < 0x7F; c++ {
 		plainByte[c] = c != '<' && c != '&'
 	}
+	plainByte[' '] = true
 }
 
 // blockTag reports whether a tag begins a new line on the screen.
@@ -119,9 +125,11 @@ func (t *screen) render(s string, html bool) {
 		for j < len(s) && plainByte[s[j]] {
 			j++
 		}
-		t.b = append(t.b, s[i:j]...)
-		if i = j; i == len(s) {
-			break
+		if j > i {
+			t.run(s[i:j])
+			if i = j; i == len(s) {
+				break
+			}
 		}
 		switch c := s[i]; {
 		case c == '<' && html:
@@ -153,14 +161,46 @@ func (t *screen) render(s string, html bool) {
 	}
 }
 
+// run appends text without markup, with single blanks.
+func (t *screen) run(s string) {
+	if s[0] == ' ' {
+		t.space()
+		for s != "" && s[0] == ' ' {
+			s = s[1:]
+		}
+	}
+	for {
+		i := strings.Index(s, "  ")
+		if i < 0 {
+			t.b = append(t.b, s...)
+			return
+		}
+		t.b = append(t.b, s[:i+1]...)
+		for s = s[i:]; s != "" && s[0] == ' '; {
+			s = s[1:]
+		}
+	}
+}
+
 // tag handles what begins with "<" at i and returns the offset after it.
 func (t *screen) tag(s string, i int) int {
 	rest := s[i:]
-	if strings.HasPrefix(rest, "<!--") {
-		if e := strings.Index(rest[4:], "-->"); e >= 0 {
-			return i + 4 + e + 3
+	// The most frequent tags change nothing on the screen.
+	if len(rest) > 5 && (rest[1] == 's' && rest[2] == 'p' || rest[1] == 'o' && rest[2] == ':' || rest[1] == '/' && (rest[2] == 's' && rest[3] == 'p' || rest[2] == 'o')) {
+		if end := index(s, '>', i+3); end < len(s) && rest[2] != 'l' && rest[3] != 'l' {
+			return end + 1
 		}
-		return len(s)
+	}
+	if strings.HasPrefix(rest, "<!--") {
+		end := len(s)
+		if e := strings.Index(rest[2:], "-->"); e >= 0 {
+			end = i + 2 + e + 3
+		}
+		// The content of a conditional comment is shown by Outlook.
+		if !strings.HasPrefix(rest, "<!--[if") && !strings.HasPrefix(rest, "<!-- [if") {
+			t.hidden = append(t.hidden, i, end)
+		}
+		return end
 	}
 	k := i + 1
 	if k < len(s) && s[k] == '/' {
@@ -196,7 +236,11 @@ func (t *screen) tag(s string, i int) int {
 		default:
 			return t.head(s, end)
 		}
-		return indexFold(s, closing, end)
+		close := indexFold(s, closing, end)
+		if tag != "title" {
+			t.hidden = append(t.hidden, i, close)
+		}
+		return close
 	case tag == "td" || tag == "th":
 		t.space()
 	case blockTag(tag):
@@ -210,10 +254,31 @@ func (t *screen) tag(s string, i int) int {
 
 // head skips the head of a document, if it is closed.
 func (t *screen) head(s string, from int) int {
-	if e := indexFold(s[:min(len(s), from+64<<10)], "</head", from); e < len(s) && e < from+64<<10 {
-		return e
+	limit := min(len(s), from+64<<10)
+	for i := index(s[:limit], '<', from); i < limit; i = index(s[:limit], '<', i+1) {
+		if hasPrefixFold(s[i:], "</head") {
+			return i + len("</head")
+		}
+		if hasPrefixFold(s[i:], "<body") {
+			return i
+		}
+		// Styles and comments are hidden here too.
+		if c := s[i+1:]; strings.HasPrefix(c, "!--") || hasPrefixFold(c, "style") || hasPrefixFold(c, "script") {
+			i = t.tag(s, i) - 1
+		}
 	}
 	return from
+}
+
+// shows reports whether an offset of the body is not in a comment, a script or
+// a style.
+func (t *screen) shows(pos int) bool {
+	for i := 0; i < len(t.hidden); i += 2 {
+		if t.hidden[i] <= pos && pos < t.hidden[i+1] {
+			return false
+		}
+	}
+	return true
 }
 
 // quotedFrom returns the offset in the text from which on it is an older
@@ -266,5 +331,5 @@ func labelIn(s string, labels []string) bool {
 // message, as Outlook's language packs have them.
 var (
 	fromLabels = [...]string{"From", "Von", "De", "Da", "Från", "Fra", "Van", "Od", "Lähettäjä", "От", "差出人", "发件人", "寄件者", "보낸 사람", "Kimden"}
-	sentLabels = [...]string{"Sent", "When", "Date", "Gesendet", "Datum", "Envoyé", "Enviado", "Enviada", "Inviato", "Data", "Skickat", "Sendt", "Verzonden", "Wysłano", "Lähetetty", "Отправлено", "送信日時", "发送时间", "寄件日期", "보낸 날짜", "Gönderildi"}
+	sentLabels = [...]string{"Sent", "When", "Date", "Gesendet", "Datum", "Envoyé", "Enviado", "Enviado el", "Enviada", "Enviada em", "Enviado em", "Inviato", "Data", "Skickat", "Sendt", "Verzonden", "Wysłano", "Lähetetty", "Отправлено", "送信日時", "发送时间", "寄件日期", "보낸 날짜", "Gönderildi"}
 )

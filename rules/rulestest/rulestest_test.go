@@ -125,10 +125,10 @@ func TestDiff(t *testing.T) {
 	changes, err = rulestest.Diff(files, rules.Default(), none)
 	require.NoError(t, err)
 	require.Len(t, changes, 1)
-	assert.Equal(t, []string{"not found any more"}, changes[0].What)
+	assert.Equal(t, []string{"nothing is found any more; before it was webex by rule webex in body"}, changes[0].What)
 	changes, err = rulestest.Diff(files, none, rules.Default())
 	require.NoError(t, err)
-	assert.Equal(t, []string{"found, where nothing was found before"}, changes[0].What)
+	assert.Equal(t, []string{"webex is found by rule webex in body, where nothing was found before"}, changes[0].What)
 }
 
 func TestUpdate(t *testing.T) {
