@@ -3,6 +3,7 @@ package otj_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -259,6 +260,12 @@ func TestServiceSeesEveryChange(t *testing.T) {
 			b.cal.set("mb", nil, ev)
 			assert.Equal(b.t, tt.want, dial())
 		}
+		// The device dials with the passcode; who looks at the status does not see it.
+		text, err := json.Marshal(b.svc.Status())
+		require.NoError(b.t, err)
+		assert.Contains(b.t, string(text), "zoomcrc.com")
+		assert.NotContains(b.t, string(text), "9876")
+		assert.NotContains(b.t, b.logs.String(), "zoomcrc.com")
 	})
 }
 
