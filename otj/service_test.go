@@ -295,6 +295,12 @@ func TestServiceProviderErrorClearsNothing(t *testing.T) {
 		assert.Equal(b.t, "one two", titles(s))
 		assert.Equal(b.t, []string{otj.AlarmCalendar}, b.alarms("room"))
 		assert.Contains(b.t, b.status("room").Sources[0].Error, "access denied. Ask the administrator.")
+		// Other rules cannot see the events, and clear nothing either.
+		engine, err := rules.New(nil, nil)
+		require.NoError(b.t, err)
+		room := b.room("room", s, "mb")
+		room.Rules = engine
+		require.NoError(b.t, b.svc.Set([]otj.Room{room}))
 		// What ends leaves all the same.
 		after(2 * time.Hour)
 		assert.Equal(b.t, "two", titles(s))
@@ -315,6 +321,15 @@ func TestServiceBrokenEventKeepsItsLastGoodMeeting(t *testing.T) {
 		b.cal.set("mb", &calendar.PartialError{Mailbox: "mb", Bad: []calendar.EventError{{UID: "one", Err: errors.New("bad zone")}}})
 		after(2 * time.Minute)
 		assert.Equal(b.t, "one", titles(s))
+		// Other rules do not lose it.
+		engine, err := rules.New(nil, nil)
+		require.NoError(b.t, err)
+		room := b.room("room", s, "mb")
+		room.Rules = engine
+		require.NoError(b.t, b.svc.Set([]otj.Room{room}))
+		after(2 * time.Minute)
+		assert.Equal(b.t, "one", titles(s))
+		assert.WithinDuration(b.t, time.Now(), b.status("room").Planned, 3*time.Minute, "the room is not stuck")
 		b.cal.set("mb", nil)
 		after(2 * time.Minute)
 		assert.Equal(b.t, "", titles(s))
@@ -872,6 +887,41 @@ func TestServiceOnReportAndLogs(t *testing.T) {
 		assert.Contains(b.t, b.logs.String(), "device shows its meetings")
 		assert.NotContains(b.t, b.logs.String(), "TopSecret")
 	})
+}
+
+// A mistake in one adapter or provider is not the end of the others.
+func TestServiceSurvivesPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, good := newCalendars(), endpointtest.NewScreen(nil)
+		cal.set("mb", nil, meeting("one", 10*time.Hour))
+		var sound atomic.Bool
+		bad := &endpoint{Screen: endpointtest.NewScreen(nil), before: func() {
+			if !sound.Load() {
+				panic("TopSecret")
+			}
+		}}
+		b := start(t, cal, nil, func(b *bench) []otj.Room {
+			broken := b.room("broken", endpointtest.NewScreen(nil), "mb")
+			broken.Sources[0].Provider = panicking{cal}
+			return []otj.Room{b.room("bad", bad, "mb"), b.room("good", good, "mb"), broken}
+		})
+		assert.Equal(t, "one", titles(good))
+		assert.Equal(t, []string{otj.AlarmDevice}, b.alarms("bad"))
+		assert.Equal(t, []string{otj.AlarmCalendar}, b.alarms("broken"))
+		assert.Contains(t, b.status("bad").Error, "programming error")
+		assert.NotContains(t, b.logs.String(), "TopSecret")
+		assert.Contains(t, b.logs.String(), "service_test.go")
+		sound.Store(true)
+		after(time.Minute)
+		assert.Equal(t, "one", titles(bad.Screen))
+		b.stop()
+	})
+}
+
+type panicking struct{ *calendars }
+
+func (panicking) Events(context.Context, string, calendar.Window) ([]calendar.Event, error) {
+	panic("TopSecret")
 }
 
 func TestServiceRunTwice(t *testing.T) {
