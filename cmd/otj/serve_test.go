@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -111,6 +112,37 @@ func TestServe(t *testing.T) {
 	for _, secret := range []string{d.Password(), "Steering", "Weekly", "550917"} {
 		assert.NotContains(t, text, secret)
 	}
+}
+
+// What SIGHUP does.
+func TestServeReload(t *testing.T) {
+	d := startDevice(t)
+	config := serveDir(t, d, "")
+	c, err := app.Read(config, builders())
+	require.NoError(t, err)
+	var logs logBuffer
+	log, std := slog.New(slog.NewTextHandler(&logs, nil)), stdio{out: &logs, err: &logs}
+	a, err := app.New(c, builders(), log)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 2 }, 15*time.Second, 10*time.Millisecond, logs.String())
+
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	change := func(from, to string) {
+		require.Contains(t, string(text), from)
+		require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+		reload(a, config, log, std)
+	}
+	change(`"name": "Fjord"`, `"nam": "Fjord"`)
+	assert.Contains(t, logs.String(), `did you mean "name"?`)
+	assert.Contains(t, logs.String(), "stays as it was")
+	change(`"name": "Fjord"`, `"settings": {"private": false}, "name": "Fjord"`)
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 1 }, 15*time.Second, 10*time.Millisecond, logs.String())
+	cancel()
+	require.NoError(t, <-ended)
 }
 
 func TestServeCheck(t *testing.T) {
