@@ -21,9 +21,17 @@ const module = "github.com/onetouchjoin/onetouchjoin"
 // the start of their path. The order is that of the data, from the calendar to
 // the button: a package may name only packages that stand above it.
 var allowed = []struct{ pkg, imports string }{
+	{"internal/jsonc", "github.com/tailscale/hujson"},
+	{"internal/timezone", ""},
+
 	{"calendar", ""},
+	{"internal/graphjson", "calendar internal/timezone"},
+
+	{"rules/internal/rebound", ""},
 	{"rules", "calendar"},
+
 	{"otj", "calendar rules"},
+	{"endpoints/endpointtest", "calendar rules otj"},
 }
 
 // inTests are imports that the tests of every package may have.
@@ -36,7 +44,7 @@ func TestImportsFollowTheData(t *testing.T) {
 	}
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
-	used := map[string]bool{}
+	used, unknown := map[string]bool{}, map[string]bool{}
 	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -51,7 +59,7 @@ func TestImportsFollowTheData(t *testing.T) {
 		pkg := filepath.ToSlash(dir)
 		at, known := line[pkg]
 		if !known {
-			t.Errorf("package %s has no line in the table of this test: say what it may import", pkg)
+			unknown[pkg] = true
 			return nil
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
@@ -75,6 +83,7 @@ func TestImportsFollowTheData(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
+	assert.Empty(t, unknown, "these packages have no line in the table of this test: say what they may import")
 
 	for i, a := range allowed {
 		for edge := range strings.FieldsSeq(a.imports) {
