@@ -38,8 +38,8 @@ func (e *AuditEntry) place() (kind, owner, key string) {
 
 // log records a change of an object.
 func (ch *change) log(kind, id, owner, name string, before, after json.RawMessage) error {
-	if kind == "org" {
-		owner = id // an organization's own log has its changes
+	if kind == "org" && after != nil {
+		owner = id // an organization's own log has its changes, and the partner's its end
 	}
 	what := "changed"
 	switch {

@@ -8,7 +8,8 @@ type Consent interface {
 	// URL is the page on which a Global Administrator of the tenant with the
 	// given domain agrees. It ends at the redirect address with state.
 	URL(domain, state string) string
-	// Check reports whether the application can get a token for the tenant: what
-	// the browser brings back is not believed.
-	Check(ctx context.Context, tenantID string) error
+	// Check reports whether tenantID is the tenant of the domain, and whether the
+	// application can get a token for it: what the browser brings back is not
+	// believed.
+	Check(ctx context.Context, domain, tenantID string) error
 }
