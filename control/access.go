@@ -236,7 +236,7 @@ type Token struct {
 	Scopes  []Action  `json:"scopes"`
 	Expires time.Time `json:"expires"` // UTC
 	// Hash is that of the secret part.
-	Hash string `json:"hash"`
+	Hash string `json:"hash,omitempty"`
 }
 
 func (t *Token) place() (kind, owner, key string) { return "token", t.Org, "" }

@@ -332,3 +332,8 @@ func keepPassword[T any, P object[T]](ch *change, v *T, has *bool, company strin
 	}
 	return ch.note(company, kind, id, "", "password changed")
 }
+
+// Group returns one group.
+func (c *Centre) Group(ctx context.Context, actor Actor, id string) (Group, error) {
+	return one[Group](ctx, c, actor, id)
+}
