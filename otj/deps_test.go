@@ -25,9 +25,13 @@ var allowed = []struct{ pkg, imports string }{
 	{"internal/timezone", ""},
 
 	{"calendar", ""},
+	{"calendar/ics", "calendar internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
+	{"internal/googlejson", "calendar internal/timezone"},
+	{"calendar/invite", "calendar calendar/ics internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
 	{"rules/internal/rebound", ""},
+	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
 	{"rules", "calendar"},
 
 	{"otj", "calendar rules"},

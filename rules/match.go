@@ -7,7 +7,12 @@
 // rules that come with the package.
 package rules
 
-import "github.com/onetouchjoin/onetouchjoin/calendar"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+)
 
 // Match is one meeting found in an event, with every way to join it that the
 // invite offers.
@@ -64,6 +69,19 @@ func (s Scheme) String() string {
 		return schemes[s]
 	}
 	return "invalid"
+}
+
+// MarshalText returns the same as String: it serves encoding/json.
+func (s Scheme) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the reverse of MarshalText; "" is SchemeNone.
+func (s *Scheme) UnmarshalText(text []byte) error {
+	i := slices.Index(schemes[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown scheme %q: use https, sip, sips, h323 or tel", text)
+	}
+	*s = Scheme(i)
+	return nil
 }
 
 // Field is the part of an event that a match comes from. A lower value is a

@@ -170,7 +170,7 @@ func asTheyAre(ctx context.Context, h *Harness) error {
 	set := meetings(h, 1, 12)
 	set[0].Title = `Q&A <b>"today"</b> it's 5 > 4 ]]> {{subject}} %s \n $(id)`
 	set[1].Title = "予算会議 – Größe, Ελλάδα, עברית, 🎉"
-	set[2].Title = strings.Repeat("long title ", 23) + "..."
+	set[2].Title = strings.Repeat("long title ", 22) + "..."
 	set[2].Organizer.Name = strings.Repeat("Name ", 24) + "Last"
 	set[3].Title = ""
 	set[4].Organizer.Name = ""

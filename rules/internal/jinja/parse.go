@@ -1,0 +1,784 @@
+package jinja
+
+import (
+	"slices"
+
+	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
+)
+
+// The limits on how deep a template may nest: the parser and the compiler
+// recurse.
+const (
+	maxExprDepth  = 60
+	maxBlockDepth = 16
+)
+
+// Expressions.
+type (
+	expr    interface{ at() int }
+	litExpr struct {
+		pos int
+		v   Value
+	}
+	nameExpr struct {
+		pos  int
+		name string
+	}
+	attrExpr struct {
+		pos  int
+		x    expr
+		name string
+	}
+	indexExpr struct {
+		pos  int
+		x, i expr
+	}
+	sliceExpr struct {
+		pos       int
+		x, lo, hi expr // lo and hi may be nil
+	}
+	listExpr struct {
+		pos   int
+		items []expr
+	}
+	dictExpr struct {
+		pos   int
+		items []expr // keys and values by turns
+	}
+	unaryExpr struct {
+		pos int
+		op  string // "-", "+", "not"
+		x   expr
+	}
+	binExpr struct {
+		pos  int
+		op   string
+		a, b expr
+	}
+	condExpr struct {
+		pos        int
+		cond, a, b expr // b may be nil
+	}
+	filterExpr struct {
+		pos  int
+		x    expr // nil in a {% filter %} block
+		name string
+		args args
+	}
+	testExpr struct {
+		pos  int
+		x    expr
+		name string
+		not  bool
+		args args
+	}
+	callExpr struct {
+		pos  int
+		name string
+		args args
+	}
+	methodExpr struct {
+		pos  int
+		x    expr
+		name string
+		args args
+	}
+)
+
+type args struct {
+	pos []expr
+	kw  []kwarg
+}
+
+type kwarg struct {
+	at   int
+	name string
+	x    expr
+}
+
+func (e *litExpr) at() int    { return e.pos }
+func (e *nameExpr) at() int   { return e.pos }
+func (e *attrExpr) at() int   { return e.pos }
+func (e *indexExpr) at() int  { return e.pos }
+func (e *sliceExpr) at() int  { return e.pos }
+func (e *listExpr) at() int   { return e.pos }
+func (e *dictExpr) at() int   { return e.pos }
+func (e *unaryExpr) at() int  { return e.pos }
+func (e *binExpr) at() int    { return e.pos }
+func (e *condExpr) at() int   { return e.pos }
+func (e *filterExpr) at() int { return e.pos }
+func (e *testExpr) at() int   { return e.pos }
+func (e *callExpr) at() int   { return e.pos }
+func (e *methodExpr) at() int { return e.pos }
+
+// Statements.
+type (
+	stmt     interface{}
+	textStmt struct{ text string }
+	outStmt  struct{ x expr }
+	ifStmt   struct {
+		conds  []expr
+		bodies [][]stmt // one more than conds where there is an else
+	}
+	forStmt struct {
+		pos     int
+		targets []string
+		over    expr
+		cond    expr // may be nil
+		body    []stmt
+		orElse  []stmt
+	}
+	setStmt struct {
+		pos     int
+		targets []string
+		attr    string // of {% set ns.attr = … %}
+		x       expr   // nil for a block
+		filters []*filterExpr
+		body    []stmt
+	}
+	filterStmt struct {
+		filters []*filterExpr
+		body    []stmt
+	}
+)
+
+type parser struct {
+	src    string
+	toks   []token
+	i      int
+	depth  int
+	blocks int
+}
+
+// bail carries an error out of the recursion.
+type bail struct{ err *Error }
+
+func (p *parser) fail(pos int, format string, args ...any) {
+	panic(bail{errorAt(p.src, pos, format, args...)})
+}
+
+func parse(src string) (body []stmt, err *Error) {
+	toks, err := lex(src)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{src: src, toks: toks}
+	defer func() {
+		if r := recover(); r != nil {
+			b, ok := r.(bail)
+			if !ok {
+				panic(r)
+			}
+			err = b.err
+		}
+	}()
+	body, _ = p.body(token{}, nil)
+	return body, nil
+}
+
+func (p *parser) peek() token { return p.toks[p.i] }
+
+func (p *parser) next() token {
+	t := p.toks[p.i]
+	if t.kind != tokEOF {
+		p.i++
+	}
+	return t
+}
+
+func (p *parser) isOp(s string) bool { t := p.peek(); return t.kind == tokOp && t.text == s }
+
+func (p *parser) acceptOp(s string) bool {
+	if p.isOp(s) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) isName(s string) bool { t := p.peek(); return t.kind == tokName && t.text == s }
+
+func (p *parser) acceptName(s string) bool {
+	if p.isName(s) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) expectOp(s string) {
+	if !p.acceptOp(s) {
+		p.fail(p.peek().pos, "expected %q, not %s", s, p.describe())
+	}
+}
+
+func (p *parser) describe() string {
+	switch t := p.peek(); t.kind {
+	case tokEOF:
+		return "the end of the template"
+	case tokEnd:
+		return "the end of the tag"
+	case tokString:
+		return "a string"
+	case tokText, tokVar, tokBlock:
+		return "text"
+	default:
+		return `"` + t.text + `"`
+	}
+}
+
+func (p *parser) expectEnd() {
+	if p.peek().kind != tokEnd {
+		p.fail(p.peek().pos, "expected the end of the tag, not %s", p.describe())
+	}
+	p.i++
+}
+
+func (p *parser) name(what string) token {
+	t := p.next()
+	if t.kind != tokName {
+		p.i--
+		p.fail(t.pos, "expected %s, not %s", what, p.describe())
+	}
+	if slices.Contains(reserved, t.text) {
+		p.fail(t.pos, "%q is a word of the language and no name", t.text)
+	}
+	return t
+}
+
+var reserved = []string{"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
+
+// refused are the tags of Jinja2 that are not there, with the reason.
+var refused = map[string]string{
+	"include": "templates read no files", "import": "templates read no files", "from": "templates read no files",
+	"extends": "templates read no files", "block": "there are no templates to inherit from",
+	"macro": "write the text where it is needed, or use {% set %}", "call": "there are no macros",
+	"autoescape": "nothing is escaped: the result is an address", "do": "use {% set %}", "with": "use {% set %}",
+	"break": "use {% for … if … %}", "continue": "use {% for … if … %}", "trans": "there are no translations", "debug": "use otj explain",
+}
+
+var tags = []string{"if", "for", "set", "filter", "raw"}
+
+// body parses up to one of the closing tags in until, which it leaves behind
+// it; open is the tag that they close.
+func (p *parser) body(open token, until []string) (out []stmt, closer token) {
+	if p.blocks++; p.blocks > maxBlockDepth {
+		p.fail(open.pos, "tags nested deeper than %d levels", maxBlockDepth)
+	}
+	defer func() { p.blocks-- }()
+	for {
+		switch t := p.next(); t.kind {
+		case tokEOF:
+			if until != nil {
+				p.fail(open.pos, "{%% %s %%} is not closed; add {%% %s %%}", open.text, until[len(until)-1])
+			}
+			return out, t
+		case tokText:
+			out = append(out, textStmt{t.text})
+		case tokVar:
+			if p.peek().kind == tokEnd {
+				p.fail(t.pos, "{{ }} is empty")
+			}
+			x := p.exprList()
+			p.expectEnd()
+			out = append(out, outStmt{x})
+		case tokBlock:
+			word := p.next()
+			if word.kind != tokName {
+				p.i--
+				p.fail(word.pos, "expected a tag such as if, for, set, not %s", p.describe())
+			}
+			if slices.Contains(until, word.text) {
+				return out, word
+			}
+			out = append(out, p.tag(word))
+		}
+	}
+}
+
+func (p *parser) tag(word token) stmt {
+	switch word.text {
+	case "if":
+		return p.ifTag(word)
+	case "for":
+		return p.forTag(word)
+	case "set":
+		return p.setTag(word)
+	case "filter":
+		fs := p.filterChain()
+		p.expectEnd()
+		body, _ := p.body(word, []string{"endfilter"})
+		p.expectEnd()
+		return &filterStmt{fs, body}
+	case "elif", "else", "endif", "endfor", "endset", "endfilter", "endraw":
+		p.fail(word.pos, "{%% %s %%} closes nothing", word.text)
+	}
+	if why, ok := refused[word.text]; ok {
+		p.fail(word.pos, "the tag %q is not available: %s", word.text, why)
+	}
+	p.fail(word.pos, "unknown tag %q%s", word.text, jsonc.Suggest(word.text, tags))
+	return nil
+}
+
+func (p *parser) ifTag(word token) stmt {
+	s := &ifStmt{}
+	for {
+		s.conds = append(s.conds, p.expr())
+		p.expectEnd()
+		body, closer := p.body(word, []string{"elif", "else", "endif"})
+		s.bodies = append(s.bodies, body)
+		switch closer.text {
+		case "elif":
+			continue
+		case "else":
+			p.expectEnd()
+			body, _ = p.body(closer, []string{"endif"})
+			s.bodies = append(s.bodies, body)
+		}
+		p.expectEnd()
+		return s
+	}
+}
+
+func (p *parser) forTag(word token) stmt {
+	s := &forStmt{pos: word.pos}
+	for {
+		t := p.name("a name")
+		if t.text == "loop" {
+			p.fail(t.pos, `"loop" is the loop's own variable; choose another name`)
+		}
+		s.targets = append(s.targets, t.text)
+		if !p.acceptOp(",") {
+			break
+		}
+	}
+	if !p.acceptName("in") {
+		p.fail(p.peek().pos, `expected "in", not %s`, p.describe())
+	}
+	// Without a conditional expression: "if" starts the filter of the loop.
+	s.over = p.or()
+	if p.acceptName("if") {
+		s.cond = p.expr()
+	}
+	if p.isName("recursive") {
+		p.fail(p.peek().pos, "recursive loops are not available")
+	}
+	p.expectEnd()
+	body, closer := p.body(word, []string{"else", "endfor"})
+	s.body = body
+	if closer.text == "else" {
+		p.expectEnd()
+		s.orElse, _ = p.body(closer, []string{"endfor"})
+	}
+	p.expectEnd()
+	return s
+}
+
+func (p *parser) setTag(word token) stmt {
+	s := &setStmt{pos: word.pos}
+	for {
+		t := p.name("a name")
+		if t.text == "loop" {
+			p.fail(t.pos, `"loop" is the loop's own variable; choose another name`)
+		}
+		s.targets = append(s.targets, t.text)
+		if len(s.targets) == 1 && p.acceptOp(".") {
+			s.attr = p.name("a name").text
+			break
+		}
+		if !p.acceptOp(",") {
+			break
+		}
+	}
+	if p.acceptOp("=") {
+		s.x = p.exprList()
+		p.expectEnd()
+		return s
+	}
+	if len(s.targets) > 1 || s.attr != "" {
+		p.expectOp("=")
+	}
+	if p.acceptOp("|") {
+		s.filters = p.filterChain()
+	}
+	p.expectEnd()
+	s.body, _ = p.body(word, []string{"endset"})
+	p.expectEnd()
+	return s
+}
+
+// filterChain parses "upper|trim" behind {% filter and {% set x |.
+func (p *parser) filterChain() []*filterExpr {
+	var out []*filterExpr
+	for {
+		t := p.name("the name of a filter")
+		f := &filterExpr{pos: t.pos, name: t.text}
+		if p.isOp("(") {
+			f.args = p.args()
+		}
+		out = append(out, f)
+		if !p.acceptOp("|") {
+			return out
+		}
+	}
+}
+
+// exprList parses an expression, or several with commas between, which are a
+// list.
+func (p *parser) exprList() expr {
+	x := p.expr()
+	if !p.isOp(",") {
+		return x
+	}
+	l := &listExpr{pos: x.at(), items: []expr{x}}
+	for p.acceptOp(",") {
+		if k := p.peek().kind; k == tokEnd || p.isOp(")") {
+			break
+		}
+		l.items = append(l.items, p.expr())
+	}
+	return l
+}
+
+func (p *parser) enter() {
+	if p.depth++; p.depth > maxExprDepth {
+		p.fail(p.peek().pos, "expression nested deeper than %d levels", maxExprDepth)
+	}
+}
+
+func (p *parser) expr() expr {
+	p.enter()
+	defer func() { p.depth-- }()
+	x := p.or()
+	for p.isName("if") {
+		c := &condExpr{pos: p.next().pos, a: x}
+		c.cond = p.or()
+		if p.acceptName("else") {
+			c.b = p.expr()
+		}
+		x = c
+	}
+	return x
+}
+
+func (p *parser) or() expr {
+	x := p.and()
+	for p.isName("or") {
+		pos := p.next().pos
+		x = &binExpr{pos, "or", x, p.and()}
+	}
+	return x
+}
+
+func (p *parser) and() expr {
+	x := p.not()
+	for p.isName("and") {
+		pos := p.next().pos
+		x = &binExpr{pos, "and", x, p.not()}
+	}
+	return x
+}
+
+func (p *parser) not() expr {
+	if !p.isName("not") {
+		return p.compare()
+	}
+	p.enter()
+	defer func() { p.depth-- }()
+	pos := p.next().pos
+	return &unaryExpr{pos, "not", p.not()}
+}
+
+var comparisons = []string{"==", "!=", "<", "<=", ">", ">="}
+
+// compare parses a < b < c as (a < b) and (b < c), as Python does. Expressions
+// have no side effects, so that b may be evaluated twice.
+func (p *parser) compare() expr {
+	left := p.sum()
+	var out expr
+	for {
+		t := p.peek()
+		var op string
+		switch {
+		case t.kind == tokOp && slices.Contains(comparisons, t.text):
+			op = t.text
+		case t.kind == tokName && t.text == "in":
+			op = "in"
+		case t.kind == tokName && t.text == "not" && p.toks[p.i+1].kind == tokName && p.toks[p.i+1].text == "in":
+			op = "not in"
+			p.i++
+		case t.kind == tokOp && t.text == "=":
+			p.fail(t.pos, `write == to compare`)
+		default:
+			if out == nil {
+				return left
+			}
+			return out
+		}
+		p.i++
+		right := p.sum()
+		var x expr = &binExpr{t.pos, op, left, right}
+		if op == "not in" {
+			x = &unaryExpr{t.pos, "not", &binExpr{t.pos, "in", left, right}}
+		}
+		if out == nil {
+			out = x
+		} else {
+			// The middle is compiled twice: in nested chains that would double
+			// with each level.
+			if !simple(left) {
+				p.fail(left.at(), "write this comparison as two, with and")
+			}
+			out = &binExpr{t.pos, "and", out, x}
+		}
+		left = right
+	}
+}
+
+func simple(x expr) bool {
+	switch x := x.(type) {
+	case *litExpr, *nameExpr:
+		return true
+	case *attrExpr:
+		return simple(x.x)
+	}
+	return false
+}
+
+func (p *parser) sum() expr {
+	x := p.concat()
+	for p.isOp("+") || p.isOp("-") {
+		t := p.next()
+		x = &binExpr{t.pos, t.text, x, p.concat()}
+	}
+	return x
+}
+
+func (p *parser) concat() expr {
+	x := p.product()
+	for p.isOp("~") {
+		pos := p.next().pos
+		x = &binExpr{pos, "~", x, p.product()}
+	}
+	return x
+}
+
+func (p *parser) product() expr {
+	x := p.power()
+	for p.isOp("*") || p.isOp("/") || p.isOp("//") || p.isOp("%") {
+		t := p.next()
+		x = &binExpr{t.pos, t.text, x, p.power()}
+	}
+	return x
+}
+
+func (p *parser) power() expr {
+	x := p.unary(true)
+	for p.isOp("**") {
+		pos := p.next().pos
+		x = &binExpr{pos, "**", x, p.unary(true)}
+	}
+	return x
+}
+
+func (p *parser) unary(filters bool) expr {
+	var x expr
+	if p.isOp("-") || p.isOp("+") {
+		p.enter()
+		t := p.next()
+		x = &unaryExpr{t.pos, t.text, p.unary(false)}
+		p.depth--
+	} else {
+		x = p.postfix(p.primary())
+	}
+	if filters {
+		x = p.filters(x)
+	}
+	return x
+}
+
+func (p *parser) primary() expr {
+	switch t := p.next(); t.kind {
+	case tokInt, tokFloat:
+		return &litExpr{t.pos, t.num}
+	case tokString:
+		s := t.text
+		for p.peek().kind == tokString { // "a" "b" is one string
+			s += p.next().text
+		}
+		return &litExpr{t.pos, Str(s)}
+	case tokName:
+		switch t.text {
+		case "true", "True":
+			return &litExpr{t.pos, Boolean(true)}
+		case "false", "False":
+			return &litExpr{t.pos, Boolean(false)}
+		case "none", "None":
+			return &litExpr{t.pos, none}
+		}
+		if slices.Contains(reserved, t.text) {
+			p.fail(t.pos, "expected an expression, not %q", t.text)
+		}
+		if p.isOp("(") {
+			return &callExpr{t.pos, t.text, p.args()}
+		}
+		return &nameExpr{t.pos, t.text}
+	case tokOp:
+		switch t.text {
+		case "(":
+			if p.acceptOp(")") {
+				return &listExpr{pos: t.pos}
+			}
+			x := p.exprList()
+			p.expectOp(")")
+			return x
+		case "[":
+			l := &listExpr{pos: t.pos}
+			for !p.acceptOp("]") {
+				l.items = append(l.items, p.expr())
+				if !p.isOp("]") {
+					p.expectOp(",")
+				}
+			}
+			return l
+		case "{":
+			d := &dictExpr{pos: t.pos}
+			for !p.acceptOp("}") {
+				d.items = append(d.items, p.expr())
+				p.expectOp(":")
+				d.items = append(d.items, p.expr())
+				if !p.isOp("}") {
+					p.expectOp(",")
+				}
+			}
+			return d
+		}
+	}
+	p.i--
+	if p.peek().kind == tokEOF {
+		p.fail(p.peek().pos, "expected an expression, not the end of the template")
+	}
+	p.fail(p.peek().pos, "expected an expression, not %s", p.describe())
+	return nil
+}
+
+// postfix parses .name, [index] and calls. Chains are loops and not recursion,
+// but the tree that they make is deep: they count as depth too.
+func (p *parser) postfix(x expr) expr {
+	links := 0
+	for ; ; links++ {
+		if links > maxExprDepth {
+			p.fail(p.peek().pos, "expression nested deeper than %d levels", maxExprDepth)
+		}
+		switch {
+		case p.isOp("."):
+			p.i++
+			t := p.next()
+			if t.kind == tokInt { // list.0
+				x = &indexExpr{t.pos, x, &litExpr{t.pos, t.num}}
+				continue
+			}
+			if t.kind != tokName {
+				p.i--
+				p.fail(t.pos, "expected a name behind the point, not %s", p.describe())
+			}
+			if p.isOp("(") {
+				x = &methodExpr{t.pos, x, t.text, p.args()}
+			} else {
+				x = &attrExpr{t.pos, x, t.text}
+			}
+		case p.isOp("["):
+			x = p.index(x)
+		case p.isOp("("):
+			p.fail(p.peek().pos, "this is nothing that can be called")
+		default:
+			return x
+		}
+	}
+}
+
+func (p *parser) index(x expr) expr {
+	pos := p.next().pos
+	var lo, hi expr
+	if !p.isOp(":") {
+		lo = p.expr()
+		if p.acceptOp("]") {
+			return &indexExpr{pos, x, lo}
+		}
+	}
+	p.expectOp(":")
+	if !p.isOp("]") && !p.isOp(":") {
+		hi = p.expr()
+	}
+	if p.isOp(":") {
+		p.fail(p.peek().pos, "slices with a step are not available")
+	}
+	p.expectOp("]")
+	return &sliceExpr{pos, x, lo, hi}
+}
+
+func (p *parser) filters(x expr) expr {
+	links := 0
+	for ; ; links++ {
+		if links > maxExprDepth {
+			p.fail(p.peek().pos, "more than %d filters in a row", maxExprDepth)
+		}
+		switch {
+		case p.isOp("|"):
+			p.i++
+			t := p.name("the name of a filter")
+			f := &filterExpr{pos: t.pos, x: x, name: t.text}
+			if p.isOp("(") {
+				f.args = p.args()
+			}
+			x = f
+		case p.isName("is"):
+			x = p.test(x)
+		default:
+			return x
+		}
+	}
+}
+
+func (p *parser) test(x expr) expr {
+	p.i++
+	t := &testExpr{x: x, not: p.acceptName("not")}
+	n := p.next()
+	if n.kind != tokName {
+		p.i--
+		p.fail(n.pos, "expected the name of a test, not %s", p.describe())
+	}
+	t.pos, t.name = n.pos, n.text
+	switch arg := p.peek(); {
+	case p.isOp("("):
+		t.args = p.args()
+	case arg.kind == tokString, arg.kind == tokInt, arg.kind == tokFloat, p.isOp("["), p.isOp("{"),
+		arg.kind == tokName && !slices.Contains([]string{"else", "or", "and", "is", "if", "in", "not"}, arg.text):
+		t.args.pos = []expr{p.postfix(p.primary())}
+	}
+	return t
+}
+
+func (p *parser) args() args {
+	p.expectOp("(")
+	var a args
+	for !p.acceptOp(")") {
+		t := p.peek()
+		if t.kind == tokName && p.toks[p.i+1].kind == tokOp && p.toks[p.i+1].text == "=" {
+			p.i += 2
+			a.kw = append(a.kw, kwarg{t.pos, t.text, p.expr()})
+		} else {
+			if len(a.kw) > 0 {
+				p.fail(t.pos, "arguments without a name come before those with one")
+			}
+			a.pos = append(a.pos, p.expr())
+		}
+		if !p.isOp(")") {
+			p.expectOp(",")
+		}
+	}
+	if n := len(a.pos) + len(a.kw); n > 32 {
+		p.fail(p.peek().pos, "more than 32 arguments")
+	}
+	return a
+}
