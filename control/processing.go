@@ -79,8 +79,7 @@ func (c *checks) rules(field, text string) {
 }
 
 func (c *checks) settings(field string, s otj.Settings) {
-	if err := validateLater(s); err != nil {
+	if err := s.Validate(); err != nil {
 		c.fail(field, "%v", err)
 	}
 }
-func validateLater(s otj.Settings) error { return nil }

@@ -13,6 +13,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -74,6 +75,11 @@ func New(centre *control.Centre, opts *Options) *Server {
 	s.calendars()
 	s.systems()
 	s.accounts()
+	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintf(w, `{"title":"Not Found","status":404,"detail":"there is no such path, or not with this method; /api/openapi.json has them all"}`+"\n")
+	})
 	return s
 }
 
@@ -160,29 +166,32 @@ func (s *Server) fail(err error) error {
 
 // --- what operations have in common -------------------------------------------
 
-type orgInput struct {
+// The parts of inputs are exported because the description is made by
+// reflection, which does not see into embedded types that are not.
+
+// OrgInput names an organization in the path.
+type OrgInput struct {
 	Org string `path:"org" doc:"ID of the organization"`
 }
 
-type idInput struct {
+// IDInput names an object in the path.
+type IDInput struct {
 	ID string `path:"id" doc:"ID of the object"`
 }
 
-type pageInput struct {
-	orgParam
+// PageInput names a page of a list.
+type PageInput struct {
+	OrgInput
 	After string `query:"after" doc:"\"next\" of the page before"`
 	Limit int    `query:"limit" default:"50" minimum:"1" maximum:"200" doc:"Items a page"`
 }
 
-// orgParam is orgInput for embedding.
-type orgParam = orgInput
-
-// atRevision is the precondition of a change.
-type atRevision struct {
+// AtRevision is the precondition of a change.
+type AtRevision struct {
 	IfMatch string `header:"If-Match" doc:"The object's ETag as it was read"`
 }
 
-func (a atRevision) revision() (int64, error) {
+func (a AtRevision) revision() (int64, error) {
 	if a.IfMatch == "" {
 		return 0, huma.NewError(http.StatusPreconditionRequired, "send the object's ETag in If-Match")
 	}
@@ -268,13 +277,13 @@ type crud[T any] struct {
 
 func (c crud[T]) register(s *Server) {
 	register(s, op(http.MethodGet, "/orgs/{org}/"+c.plural, "list-"+c.plural, "List "+c.plural, c.tag, 200),
-		func(ctx context.Context, in *pageInput) (*pageOf[T], error) {
+		func(ctx context.Context, in *PageInput) (*pageOf[T], error) {
 			p, err := c.list(ctx, actorOf(ctx), in.Org, in.After, in.Limit)
 			return newPage(p), err
 		})
 	register(s, op(http.MethodPost, "/orgs/{org}/"+c.plural, "create-"+c.kind, "Make a "+c.kind, c.tag, 201),
 		func(ctx context.Context, in *struct {
-			orgParam
+			OrgInput
 			Body T
 		}) (*item[T], error) {
 			m, company := c.meta(&in.Body)
@@ -282,13 +291,13 @@ func (c crud[T]) register(s *Server) {
 			return c.answer(c.save(ctx, actorOf(ctx), in.Body))
 		})
 	register(s, op(http.MethodGet, "/"+c.plural+"/{id}", "get-"+c.kind, "Read a "+c.kind, c.tag, 200),
-		func(ctx context.Context, in *idInput) (*item[T], error) {
+		func(ctx context.Context, in *IDInput) (*item[T], error) {
 			return c.answer(c.get(ctx, actorOf(ctx), in.ID))
 		})
 	register(s, op(http.MethodPut, "/"+c.plural+"/{id}", "change-"+c.kind, "Change a "+c.kind, c.tag, 200),
 		func(ctx context.Context, in *struct {
-			idInput
-			atRevision
+			IDInput
+			AtRevision
 			Body T
 		}) (*item[T], error) {
 			revision, err := in.revision()
@@ -315,14 +324,14 @@ func (c crud[T]) answer(v T, err error) (*item[T], error) {
 // removal registers deletion, and what it would take along.
 func (s *Server) removal(kind, plural, tag string) {
 	register(s, op(http.MethodGet, "/"+plural+"/{id}/consequences", "consequences-"+kind, "What deleting it would take along", tag, 200),
-		func(ctx context.Context, in *idInput) (*list[control.Consequence], error) {
+		func(ctx context.Context, in *IDInput) (*list[control.Consequence], error) {
 			l, err := s.centre.Consequences(ctx, actorOf(ctx), kind, in.ID)
 			return listOf(l), err
 		})
 	register(s, op(http.MethodDelete, "/"+plural+"/{id}", "delete-"+kind, "Delete a "+kind+" and what it takes along", tag, 204),
 		func(ctx context.Context, in *struct {
-			idInput
-			atRevision
+			IDInput
+			AtRevision
 		}) (*struct{}, error) {
 			revision, err := in.revision()
 			if err != nil {

@@ -18,7 +18,7 @@ func (s *Server) organizations() {
 		})
 	register(s, op(http.MethodPost, "/orgs/{org}/companies", "create-company", "Make a company of a partner", tag, 201),
 		func(ctx context.Context, in *struct {
-			orgParam
+			OrgInput
 			Body struct {
 				Name string `json:"name" required:"true"`
 			}
@@ -27,14 +27,14 @@ func (s *Server) organizations() {
 			return &item[control.Org]{etag(o.Revision), o}, err
 		})
 	register(s, op(http.MethodGet, "/orgs/{id}", "get-org", "Read an organization", tag, 200),
-		func(ctx context.Context, in *idInput) (*item[control.Org], error) {
+		func(ctx context.Context, in *IDInput) (*item[control.Org], error) {
 			o, err := s.centre.Org(ctx, actorOf(ctx), in.ID)
 			return &item[control.Org]{etag(o.Revision), o}, err
 		})
 	register(s, op(http.MethodPatch, "/orgs/{id}", "change-org", "Change an organization; what is missing stays", tag, 200),
 		func(ctx context.Context, in *struct {
-			idInput
-			atRevision
+			IDInput
+			AtRevision
 			Body struct {
 				Name                *string `json:"name,omitempty"`
 				Enabled             *bool   `json:"enabled,omitempty" doc:"One-Touch Join works for this company"`
@@ -51,7 +51,7 @@ func (s *Server) organizations() {
 	s.removal("org", "orgs", tag)
 
 	register(s, op(http.MethodGet, "/orgs/{org}/audit", "list-audit", "List changes, the newest first", tag, 200),
-		func(ctx context.Context, in *pageInput) (*pageOf[control.AuditEntry], error) {
+		func(ctx context.Context, in *PageInput) (*pageOf[control.AuditEntry], error) {
 			p, err := s.centre.Audit(ctx, actorOf(ctx), in.Org, in.After, in.Limit)
 			return newPage(p), err
 		})
@@ -60,13 +60,13 @@ func (s *Server) organizations() {
 func (s *Server) calendars() {
 	const tag = "Calendars"
 	register(s, op(http.MethodGet, "/orgs/{org}/tenants", "list-tenants", "List tenants", tag, 200),
-		func(ctx context.Context, in *orgInput) (*list[control.Tenant], error) {
+		func(ctx context.Context, in *OrgInput) (*list[control.Tenant], error) {
 			l, err := s.centre.Tenants(ctx, actorOf(ctx), in.Org)
 			return listOf(l), err
 		})
 	register(s, op(http.MethodPost, "/orgs/{org}/tenants", "create-tenant", "Add a tenant by its domain, which has to be proved", tag, 201),
 		func(ctx context.Context, in *struct {
-			orgParam
+			OrgInput
 			Body struct {
 				Domain string `json:"domain" required:"true"`
 			}
@@ -75,7 +75,7 @@ func (s *Server) calendars() {
 			return &item[control.Tenant]{etag(t.Revision), t}, err
 		})
 	register(s, op(http.MethodPost, "/tenants/{id}/verify", "verify-tenant", "Look for the TXT record of the domain", tag, 200),
-		func(ctx context.Context, in *idInput) (*item[control.Tenant], error) {
+		func(ctx context.Context, in *IDInput) (*item[control.Tenant], error) {
 			t, err := s.centre.VerifyTenant(ctx, actorOf(ctx), in.ID)
 			return &item[control.Tenant]{etag(t.Revision), t}, err
 		})
@@ -87,7 +87,7 @@ func (s *Server) calendars() {
 		meta: func(p *control.Provider) (*control.Meta, *string) { return &p.Meta, &p.Company },
 	}.register(s)
 	register(s, op(http.MethodPost, "/providers/{id}/consent-link", "consent-link", "Make the link at which a Global Administrator agrees", tag, 200),
-		func(ctx context.Context, in *idInput) (*struct {
+		func(ctx context.Context, in *IDInput) (*struct {
 			Body struct {
 				URL string `json:"url"`
 			}
@@ -109,14 +109,14 @@ func (s *Server) calendars() {
 	}.register(s)
 
 	register(s, op(http.MethodGet, "/orgs/{org}/processing", "get-processing", "Read how invites are processed and shown", tag, 200),
-		func(ctx context.Context, in *orgInput) (*item[control.Processing], error) {
+		func(ctx context.Context, in *OrgInput) (*item[control.Processing], error) {
 			p, err := s.centre.Processing(ctx, actorOf(ctx), in.Org)
 			return &item[control.Processing]{etag(p.Revision), p}, err
 		})
 	register(s, op(http.MethodPut, "/orgs/{org}/processing", "change-processing", "Change how invites are processed and shown", tag, 200),
 		func(ctx context.Context, in *struct {
-			orgParam
-			atRevision
+			OrgInput
+			AtRevision
 			Body control.Processing
 		}) (*item[control.Processing], error) {
 			revision, err := in.revision()
@@ -154,7 +154,7 @@ func (s *Server) systems() {
 	}.register(s)
 
 	type password struct {
-		idInput
+		IDInput
 		Body struct {
 			Password string `json:"password" required:"true" maxLength:"1024" format:"password" doc:"Empty takes it away. It is never given out."`
 		}
@@ -171,7 +171,7 @@ func (s *Server) systems() {
 		}
 	}
 	register(s, op(http.MethodPost, "/systems/{id}/new-password", "new-system-password", "Generate the password of a system that calls the service", tag, 200),
-		func(ctx context.Context, in *idInput) (*shown, error) {
+		func(ctx context.Context, in *IDInput) (*shown, error) {
 			p, err := s.centre.NewPassword(ctx, actorOf(ctx), in.ID)
 			out := &shown{}
 			out.Body.Password = string(p)
@@ -187,13 +187,13 @@ func (s *Server) accounts() {
 			return &item[control.User]{etag(u.Revision), u}, nil
 		})
 	register(s, op(http.MethodGet, "/orgs/{org}/users", "list-users", "List users who belong to an organization or have a role for it", tag, 200),
-		func(ctx context.Context, in *orgInput) (*list[control.User], error) {
+		func(ctx context.Context, in *OrgInput) (*list[control.User], error) {
 			l, err := s.centre.Users(ctx, actorOf(ctx), in.Org)
 			return listOf(l), err
 		})
 	register(s, op(http.MethodPost, "/orgs/{org}/users", "create-user", "Make a user without roles", tag, 201),
 		func(ctx context.Context, in *struct {
-			orgParam
+			OrgInput
 			Body struct {
 				Email string `json:"email" required:"true"`
 				Name  string `json:"name"`
@@ -203,7 +203,7 @@ func (s *Server) accounts() {
 			return &item[control.User]{etag(u.Revision), u}, err
 		})
 	type roleInput struct {
-		orgParam
+		OrgInput
 		User string       `path:"user" doc:"ID of the user"`
 		Role control.Role `path:"role" enum:"admin,access_admin,otj_admin"`
 	}
@@ -220,8 +220,8 @@ func (s *Server) accounts() {
 	}
 	register(s, op(http.MethodPut, "/users/{id}/disabled", "disable-user", "Disable a user, or let them in again", tag, 200),
 		func(ctx context.Context, in *struct {
-			idInput
-			atRevision
+			IDInput
+			AtRevision
 			Body struct {
 				Disabled bool `json:"disabled" required:"true"`
 			}
@@ -260,7 +260,7 @@ func (s *Server) accounts() {
 			return out, err
 		})
 	register(s, op(http.MethodDelete, "/tokens/{id}", "delete-token", "End a token", tag, 204),
-		func(ctx context.Context, in *idInput) (*struct{}, error) {
+		func(ctx context.Context, in *IDInput) (*struct{}, error) {
 			return nil, s.centre.DeleteToken(ctx, actorOf(ctx), in.ID)
 		})
 }
