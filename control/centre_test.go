@@ -226,6 +226,14 @@ func TestSystems(t *testing.T) {
 	_, err = w.centre.NewPassword(t.Context(), w.admin, s.ID)
 	assert.Equal(t, []string{"password"}, fieldsOf(t, err))
 
+	assert.Equal(t, "hunter2", string(must(w.centre.Password(t.Context(), s.ID))(t)))
+	g := must(w.centre.SaveGroup(t.Context(), w.admin, control.Group{Company: w.acme.ID, Name: "Oslo"}))(t)
+	require.NoError(t, w.centre.SetPassword(t.Context(), w.admin, "group", g.ID, "of the group"))
+	s.Group = g.ID
+	s = must(w.centre.SaveSystem(t.Context(), w.admin, s))(t)
+	require.NoError(t, w.centre.SetPassword(t.Context(), w.admin, "system", s.ID, ""))
+	assert.Equal(t, "of the group", string(must(w.centre.Password(t.Context(), s.ID))(t)))
+
 	poly := must(w.centre.SaveSystem(t.Context(), w.admin, control.System{Company: w.acme.ID, Name: "Poly", Kind: control.Poly, Mailbox: m.ID, User: "chosen"}))(t)
 	assert.Regexp(t, `^otj-[a-z0-9]{12}$`, poly.User, "the user name is generated")
 	one := must(w.centre.NewPassword(t.Context(), w.admin, poly.ID))(t)

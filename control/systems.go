@@ -196,11 +196,12 @@ func secretPlace(kind, id, field string) string { return kind + "/" + id + "/" +
 func (ch *change) keepSecret(company, kind, id, field string, value calendar.Secret) error {
 	place := secretPlace(kind, id, field)
 	old, err := ch.Get("secret", place)
+	there := err == nil
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	if value == "" {
-		if err != nil {
+		if !there {
 			return nil
 		}
 		return ch.Delete("secret", place, old.Revision)
@@ -232,6 +233,24 @@ func secretOf(tx Tx, keys *Keys, kind, id, field string) (calendar.Secret, error
 		return "", fmt.Errorf("%s: %w", place, err)
 	}
 	return keys.Open(s.Sealed, place)
+}
+
+// Password returns the password of a system, or that of its group where it has
+// none of its own; it is empty if there is neither. It is for the service that
+// talks to the device, and checks nobody's role.
+func (c *Centre) Password(ctx context.Context, system string) (password calendar.Secret, err error) {
+	err = c.store.View(ctx, func(tx Tx) error {
+		s, err := get[System](tx, system)
+		if err != nil {
+			return err
+		}
+		password, err = secretOf(tx, c.keys, "system", s.ID, passwordField)
+		if err == nil && password == "" && s.Group != "" {
+			password, err = secretOf(tx, c.keys, "group", s.Group, passwordField)
+		}
+		return err
+	})
+	return password, err
 }
 
 // Reseal encrypts every secret with the primary key, after Keys.Rotate. It

@@ -124,7 +124,7 @@ func transact(ctx context.Context, db *sql.DB, readOnly bool, fn func(control.Tx
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() // nothing to do after a commit
+	defer func() { _ = tx.Rollback() }() // nothing to do after a commit
 	if err := fn(&transaction{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
 		return err
 	}

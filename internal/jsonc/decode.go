@@ -38,9 +38,25 @@ func (d *Doc) Decode(v any) error {
 	return dec.errs
 }
 
+// DecodeKnown decodes as Decode does, but for members that the structs do not
+// have: these come back as unknown and are no error. It is for what other
+// programs write, whose next version may have more.
+func (d *Doc) DecodeKnown(v any) (unknown Errors, err error) {
+	dec := decoder{doc: d, known: true}
+	dec.value(&d.root, reflect.ValueOf(v).Elem(), "")
+	sortErrors(dec.unknown)
+	if len(dec.errs) == 0 {
+		return dec.unknown, nil
+	}
+	sortErrors(dec.errs)
+	return dec.unknown, dec.errs
+}
+
 type decoder struct {
-	doc  *Doc
-	errs Errors
+	doc     *Doc
+	errs    Errors
+	known   bool // unknown members are no errors
+	unknown Errors
 }
 
 func (dec *decoder) errorf(at int, format string, args ...any) {
@@ -233,7 +249,11 @@ func (dec *decoder) object(obj *hujson.Object, rv reflect.Value) {
 		}
 		f, ok := fields[name]
 		if !ok {
-			dec.errorf(m.Name.StartOffset, "unknown member %q%s", name, Suggest(name, order))
+			if dec.known {
+				dec.unknown = append(dec.unknown, At(dec.doc.name, dec.doc.text, m.Name.StartOffset, fmt.Sprintf("unknown member %q", name)))
+			} else {
+				dec.errorf(m.Name.StartOffset, "unknown member %q%s", name, Suggest(name, order))
+			}
 			continue
 		}
 		dec.value(&m.Value, f, name)

@@ -146,6 +146,16 @@ func TestErrorIn(t *testing.T) {
 	assert.False(t, d.Has("/rules/1/nope"))
 }
 
+func TestDecodeKnown(t *testing.T) {
+	d, err := jsonc.Parse("api.json", []byte(`{"name": "a", "new": 1, "list": [{"newer": 2}], "priority": "x"}`))
+	require.NoError(t, err)
+	var c config
+	unknown, err := d.DecodeKnown(&c)
+	require.EqualError(t, err, "api.json:1:61: priority must be a whole number, not a string")
+	assert.Equal(t, "api.json:1:15: unknown member \"new\"\napi.json:1:35: unknown member \"newer\"", unknown.Error())
+	assert.Equal(t, "a", c.Name)
+}
+
 func TestTooLarge(t *testing.T) {
 	_, err := jsonc.Parse("big.json", make([]byte, jsonc.MaxSize+1))
 	require.ErrorContains(t, err, "at most 16777216 are read")

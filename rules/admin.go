@@ -1,0 +1,709 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/rules/internal/jinja"
+	"github.com/onetouchjoin/onetouchjoin/rules/internal/rebound"
+)
+
+// The limits of a rule's texts, in bytes. They are Pexip Infinity's.
+const (
+	maxName      = 250
+	maxTransform = 512
+	maxMatch     = 250
+	maxTemplate  = 10240
+	maxDomain    = 255
+	maxCompanyID = 36
+	maxPriority  = 200
+
+	// maxAlias is how long an address may be that a rule makes.
+	maxAlias = 1024
+)
+
+// problem is something wrong with a rule, or only odd.
+type problem struct {
+	field  string // the member's name in rule files; "" for the whole rule
+	offset int    // bytes into the member's string
+	msg    string
+	warn   bool
+}
+
+// adminRule is a compiled rule of one of the administrator's types.
+type adminRule struct {
+	info      *adminType
+	name      string
+	missing   string // what to say where there is no meeting for the rule
+	service   string
+	domain    string
+	companyID string
+	pin       bool
+	own       []string
+	services  []string
+	fields    []Field
+	template  *jinja.Template
+	re        *rebound.Regexp
+	repl      *rebound.Replacement
+	slots     []variable
+}
+
+// inspect checks a rule and compiles it. The problems are in the order in which
+// the fields are documented; the rule is nil if one of them is an error.
+func inspect(r *Rule, opts *Options, set *rebound.Set) (*adminRule, []problem) {
+	in := inspector{r: r, set: set, opts: opts}
+	in.common()
+	info := typeInfo(r.Type)
+	if info == nil {
+		return nil, in.problems
+	}
+	in.members(info)
+	a := &adminRule{
+		info: info, name: r.Name, service: r.Service, domain: strings.TrimPrefix(r.Domain, "@"), companyID: r.CompanyID, pin: r.IncludePIN,
+		services: r.Services, slots: info.vars, missing: "no " + strings.Join(info.services, " or ") + " meeting",
+	}
+	if opts != nil {
+		a.own = opts.OwnDomains
+	}
+	for _, f := range r.Fields {
+		a.fields = append(a.fields, fieldNamed(f))
+	}
+	switch r.Type {
+	case TypeRegex, TypeRegexRE2:
+		in.regex(a)
+	case TypeCustom:
+		a.template = in.compileTemplate("template", r.Template, info, maxTemplate)
+	default:
+		src, field := r.Transform, "transform"
+		if src == "" {
+			src = info.transform
+		}
+		a.template = in.compileTemplate(field, src, info, maxTransform)
+	}
+	for _, p := range in.problems {
+		if !p.warn {
+			return nil, in.problems
+		}
+	}
+	return a, in.problems
+}
+
+type inspector struct {
+	r        *Rule
+	opts     *Options
+	set      *rebound.Set
+	problems []problem
+}
+
+func (in *inspector) errorf(field, format string, args ...any) {
+	in.problems = append(in.problems, problem{field: field, msg: fmt.Sprintf(format, args...)})
+}
+
+func (in *inspector) warnf(field, format string, args ...any) {
+	in.problems = append(in.problems, problem{field: field, msg: fmt.Sprintf(format, args...), warn: true})
+}
+
+// common checks what all types of rules have.
+func (in *inspector) common() {
+	r := in.r
+	for _, f := range []struct {
+		field, value string
+		most         int
+	}{
+		{"name", r.Name, maxName}, {"description", r.Description, maxName},
+		{"match", r.Match, maxMatch}, {"replace", r.Replace, maxMatch},
+		{"domain", r.Domain, maxDomain}, {"company_id", r.CompanyID, maxCompanyID},
+	} {
+		if n := utf8.RuneCountInString(f.value); n > f.most {
+			in.errorf(f.field, "%s has %d characters; at most %d are allowed", f.field, n, f.most)
+		}
+	}
+	if r.Name == "" {
+		in.errorf("name", "the rule has no name; matches and explanations name the rule that found them")
+	}
+	if r.Priority < 1 || r.Priority > maxPriority {
+		in.errorf("priority", "priority must be 1 to %d; rules are tried in ascending order", maxPriority)
+	}
+	switch {
+	case r.Type == "":
+		in.errorf("type", "the rule has no type; see the types in docs/rules.md")
+	case r.Type != TypeLink && typeInfo(r.Type) == nil:
+		names := []string{string(TypeLink)}
+		for _, t := range adminTypes {
+			names = append(names, string(t.typ))
+		}
+		in.errorf("type", "unknown type %q%s", r.Type, suggest(string(r.Type), names))
+	}
+	switch r.Organizer {
+	case OrganizerAny:
+	case OrganizerInternal, OrganizerExternal:
+		if in.opts == nil || len(in.opts.OwnDomains) == 0 {
+			in.warnf("organizer", "the condition %q compares with your own domains, and there are none: every organizer counts as external", r.Organizer)
+		}
+	default:
+		in.errorf("organizer", "organizer must be \"internal\", \"external\" or left out for any")
+	}
+	for i, f := range r.Fields {
+		if fieldNamed(f) == 0 {
+			in.errorf(fmt.Sprintf("fields/%d", i), "unknown field %q%s", f, suggest(f, fieldNames()))
+		}
+	}
+	for i, s := range r.Services {
+		if known := packServices(); !slices.Contains(known, s) {
+			in.errorf(fmt.Sprintf("services/%d", i), "unknown service %q%s", s, suggest(s, known))
+		}
+	}
+}
+
+// members checks that the rule has what its type needs and nothing that it has
+// no use for.
+func (in *inspector) members(info *adminType) {
+	r := in.r
+	given := []struct {
+		field string
+		there bool
+	}{
+		{"service", r.Service != ""}, {"hosts", len(r.Hosts) > 0}, {"paths", len(r.Paths) > 0}, {"not", len(r.Not) > 0},
+		{"token", len(r.Token) > 0}, {"dial", len(r.Dial) > 0}, {"match", r.Match != ""}, {"replace", r.Replace != ""},
+		{"transform", r.Transform != ""}, {"template", r.Template != ""}, {"domain", r.Domain != ""},
+		{"company_id", r.CompanyID != ""}, {"include_pin", r.IncludePIN},
+	}
+	for _, g := range given {
+		switch {
+		case slices.Contains(info.needs, g.field):
+			if !g.there {
+				in.errorf("", "a rule of type %s needs %q", info.typ, g.field)
+			}
+		case g.there && !slices.Contains(info.takes, g.field):
+			in.errorf(g.field, "%q has no effect in a rule of type %s; remove it", g.field, info.typ)
+		}
+	}
+	if r.Domain != "" && !validDomain(strings.TrimPrefix(r.Domain, "@")) {
+		in.errorf("domain", "%q is no domain such as video.example.com", r.Domain)
+	}
+	if strings.ContainsFunc(r.CompanyID, func(c rune) bool { return c <= ' ' || c == '@' || c == 0x7f }) {
+		in.errorf("company_id", "company_id has a character that an address cannot have")
+	}
+	if r.IncludePIN && r.Transform != "" {
+		in.warnf("include_pin", "include_pin is for the default transform; write {{ passcode }} into yours")
+	}
+	if slices.Contains([]Type{TypeTeamsSIPGuestJoin, TypeGoogleMeetSIPGuestJoin}, info.typ) && r.Transform == "" && r.Domain == "" {
+		in.warnf("", "the rule finds nothing without a domain or a transform: the gateway's domain is yours")
+	}
+	if info.typ == TypeRegex {
+		in.warnf("type", "regex is the legacy type; regex_re2 is the same here, and says what it is")
+	}
+}
+
+func (in *inspector) regex(a *adminRule) {
+	if in.r.Match == "" {
+		return
+	}
+	re, err := in.set.Compile(in.r.Match)
+	if err != nil {
+		in.patternError("match", err)
+		return
+	}
+	a.re = re
+	if re.MatchString("") {
+		in.errorf("match", "the pattern matches the empty text, so it would match every invite")
+	}
+	if w := re.Warn(); w != "" {
+		in.warnf("match", "%s", w)
+	}
+	if a.repl, err = re.ParseReplacement(in.r.Replace); err != nil {
+		in.patternError("replace", err)
+		return
+	}
+	if w := a.repl.Warn(); w != "" {
+		in.warnf("replace", "%s", w)
+	}
+}
+
+func (in *inspector) patternError(field string, err error) {
+	p := problem{field: field, msg: err.Error()}
+	var se *rebound.SyntaxError
+	if errors.As(err, &se) {
+		p.offset = se.Offset
+	}
+	in.problems = append(in.problems, p)
+}
+
+func (in *inspector) compileTemplate(field, src string, info *adminType, most int) *jinja.Template {
+	vars := make([]jinja.Var, len(info.vars))
+	for i, v := range info.vars {
+		vars[i] = jinja.Var{Name: v.name, Elem: v.elem}
+	}
+	t, err := jinja.Compile(src, &jinja.Options{Vars: vars, MaxSource: most, Regexps: in.set, Unwrap: Unwrap})
+	if err != nil {
+		p := problem{field: field, msg: err.Error()}
+		var je *jinja.Error
+		if errors.As(err, &je) {
+			p.offset, p.msg = je.Offset, je.Msg
+		}
+		in.problems = append(in.problems, p)
+		return nil
+	}
+	for _, w := range t.Warnings() {
+		in.problems = append(in.problems, problem{field: field, offset: w.Offset, msg: w.Msg, warn: true})
+	}
+	return t
+}
+
+// fieldNamed returns the field of a name, or 0.
+func fieldNamed(name string) Field {
+	if i := slices.Index(fields[1:], name); i >= 0 {
+		return Field(i + 1)
+	}
+	return 0
+}
+
+func fieldNames() []string { return slices.Clone(fields[1:]) }
+
+// validDomain reports whether s is a host name or an IP address as the part of
+// an address behind the @.
+func validDomain(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c == 0x7f || strings.ContainsRune(`@/\<>"'?#,;`, c)
+	}) && !strings.HasPrefix(s, ".") && !strings.Contains(s, "..")
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// dialHost returns the host of the address that a room device dials.
+func dialHost(m *Match) (host string, ok bool) {
+	_, host, ok = strings.Cut(dialOf(m), "@")
+	host, _, _ = strings.Cut(host, ";") // parameters
+	host, _, _ = strings.Cut(host, ":") // port
+	return host, ok
+}
+
+// findContext has the variables of one evaluation of a rule.
+type findContext struct {
+	v       *view
+	rule    *adminRule
+	meeting *Match
+	alias   string
+	out     []byte
+}
+
+// Var returns the value of a variable; it implements jinja.Vars.
+func (x *findContext) Var(slot int) jinja.Value { return x.rule.slots[slot].value(x) }
+
+func (x *findContext) internal() bool { return atDomain(x.v.event.Organizer.Email, x.rule.own) }
+
+// atDomain reports whether a mail address is at one of the domains or below it.
+func atDomain(email string, domains []string) bool {
+	at := strings.LastIndexByte(email, '@')
+	return at >= 0 && slices.ContainsFunc(domains, func(d string) bool { return under(email[at+1:], strings.TrimPrefix(d, "@")) })
+}
+
+var contexts = sync.Pool{New: func() any { return new(findContext) }}
+
+// find looks for the rule's meeting; see compiled.
+func (a *adminRule) find(v *view) (Match, string, bool) {
+	x := contexts.Get().(*findContext)
+	x.v, x.rule = v, a
+	defer func() {
+		*x = findContext{out: x.out[:0]}
+		contexts.Put(x)
+	}()
+	switch {
+	case a.re != nil:
+		return x.findRegex()
+	case a.info.typ == TypeCustom:
+		return x.findCustom()
+	case a.info.typ == TypeDomain:
+		return x.findDomain()
+	}
+	return x.findService()
+}
+
+// findService takes the first meeting of the type's services whose transform
+// gives an address.
+func (x *findContext) findService() (Match, string, bool) {
+	a := x.rule
+	why := a.missing
+	for i := range x.v.meetings() {
+		m := &x.v.meetings()[i]
+		switch {
+		case !slices.Contains(a.info.services, m.Service):
+			continue
+		case i > 0 && addressOf(m, HTTPS) == "":
+			// A bare address beside another meeting's link is most often a part
+			// of that meeting's block, such as its voice menu.
+			continue
+		case len(a.services) > 0 && !slices.Contains(a.services, m.Service):
+			why = "the service is not one of the rule's"
+			continue
+		case len(a.fields) > 0 && !slices.Contains(a.fields, m.Field):
+			why = "found in " + m.Field.String() + ", which is not one of the rule's fields"
+			continue
+		}
+		if w := a.wrongDial(m); w != "" {
+			why = w
+			continue
+		}
+		x.meeting = m
+		alias, w := x.render()
+		if w != "" {
+			why = w
+			continue
+		}
+		addr, w := toAddress(alias)
+		if w != "" {
+			why = w
+			continue
+		}
+		if a.pin {
+			addr = withPIN(addr, string(m.Passcode))
+		}
+		return x.taken(m, addr), "", true
+	}
+	return Match{}, why, false
+}
+
+// wrongDial says why a meeting is not one of a type that goes by the host of
+// the dial address.
+func (a *adminRule) wrongDial(m *Match) string {
+	if a.info.onDial == nil && a.info.notDial == nil {
+		return ""
+	}
+	host, ok := dialHost(m)
+	switch {
+	case !ok:
+		return "no address for video devices in the invite"
+	case a.domain != "" && !hostIn(host, []string{a.domain}):
+		return "the address for video devices is at " + host + ", not at the rule's domain"
+	case a.domain == "" && (a.info.onDial != nil && !hostIn(host, a.info.onDial) || hostIn(host, a.info.notDial)):
+		return "the address for video devices is at " + host + ", which another type is for"
+	}
+	return ""
+}
+
+// render runs the template. The result is valid up to the next time; toAddress
+// copies it.
+func (x *findContext) render() (alias, why string) {
+	out, err := x.rule.template.Append(x.out[:0], x, x.v.regexps())
+	switch {
+	case errors.Is(err, jinja.ErrNotApplied):
+		return "", "the template was not applied: pex_require_min_length is not met"
+	case err != nil:
+		return "", err.Error()
+	}
+	x.out = out
+	alias = strings.TrimSpace((&arena{out}).since(0))
+	if alias == "" {
+		return "", "the template gives no address"
+	}
+	return alias, ""
+}
+
+// toAddress makes an address, in memory of its own, of what a rule yields. An
+// alias without a scheme
+// is a SIP address, or an H.323 one if it has ## in it.
+func toAddress(alias string) (Address, string) {
+	if len(alias) > maxAlias {
+		return Address{}, fmt.Sprintf("the address is longer than %d bytes", maxAlias)
+	}
+	if strings.ContainsFunc(alias, func(c rune) bool {
+		return c <= ' ' || c == 0x7f || c == utf8.RuneError || strings.ContainsRune(`<>"`, c)
+	}) {
+		return Address{}, "the address has a space or another character that no address has"
+	}
+	scheme, rest, ok := strings.Cut(alias, ":")
+	if ok {
+		for s := HTTPS; s <= TEL; s++ {
+			if !strings.EqualFold(scheme, s.String()) {
+				continue
+			}
+			if strings.Trim(rest, "/@#") == "" {
+				return Address{}, "the address is empty behind its scheme"
+			}
+			return Address{Scheme: s, URI: s.String() + ":" + rest}, ""
+		}
+		if strings.HasPrefix(rest, "//") || !strings.ContainsAny(alias, ".@") {
+			return Address{}, "the address has the scheme " + scheme + ", which no device dials; use sip, sips, h323, https or tel"
+		}
+	}
+	if strings.HasPrefix(alias, "@") || strings.HasSuffix(alias, "@") {
+		return Address{}, "the address has nothing before or behind its @"
+	}
+	if strings.Contains(alias, "##") {
+		return Address{Scheme: H323, URI: "h323:" + alias}, ""
+	}
+	return Address{Scheme: SIP, URI: "sip:" + alias}, ""
+}
+
+// withPIN appends a passcode to the part of an address before the @, or to an
+// H.323 address with ##, the way gateways take it.
+func withPIN(a Address, pin string) Address {
+	if pin == "" || strings.ContainsFunc(pin, func(c rune) bool { return c <= ' ' || strings.ContainsRune("@<>\"#", c) }) {
+		return a
+	}
+	if user, host, ok := strings.Cut(a.URI, "@"); ok {
+		a.URI = user + "." + pin + "@" + host
+	} else if a.Scheme == H323 && strings.Contains(a.URI, "##") {
+		a.URI += "#" + pin
+	}
+	return a
+}
+
+// taken returns a meeting that the rule takes over, with the rule's address
+// first. Links to join by stay. The other addresses to dial go, because a rule
+// says where to dial; but if the rule's is one of them, those for other
+// protocols stay. The result has memory of its own: the meeting's is used again.
+func (x *findContext) taken(m *Match, first Address) Match {
+	known := slices.Contains(m.Addresses, first)
+	out := *m
+	out.Rule = x.rule.name
+	out.Addresses = make([]Address, 1, len(m.Addresses)+1)
+	out.Addresses[0] = first
+	total := len(m.MeetingID) + len(m.Passcode)
+	for _, a := range m.Addresses {
+		if a.Scheme != first.Scheme && (known || a.Scheme == HTTPS || a.Scheme == TEL) {
+			out.Addresses = append(out.Addresses, a)
+			total += len(a.URI)
+		}
+	}
+	own := arena{make([]byte, 0, total)}
+	out.MeetingID, out.Passcode = own.join(m.MeetingID), calendar.Secret(own.join(string(m.Passcode)))
+	for i := range out.Addresses[1:] {
+		a := &out.Addresses[1+i]
+		a.URI = own.join(a.URI)
+	}
+	return out
+}
+
+// meetsConditions says which of the rule's conditions on service and field no
+// meeting of the event meets.
+func (x *findContext) meetsConditions() string {
+	a := x.rule
+	if len(a.services) == 0 {
+		return ""
+	}
+	for _, m := range x.v.meetings() {
+		if slices.Contains(a.services, m.Service) && (len(a.fields) == 0 || slices.Contains(a.fields, m.Field)) {
+			return ""
+		}
+	}
+	return "no meeting of the rule's services"
+}
+
+// made is the match of a rule that found an address by itself.
+func (x *findContext) made(alias string, field Field, span Span) (Match, string, bool) {
+	addr, why := toAddress(alias)
+	if why != "" {
+		return Match{}, why, false
+	}
+	service := x.rule.service
+	if service == "" {
+		service = "sip"
+	}
+	return Match{Service: service, Rule: x.rule.name, Field: field, Span: span, Addresses: []Address{addr}}, "", true
+}
+
+func (x *findContext) findCustom() (Match, string, bool) {
+	if why := x.meetsConditions(); why != "" {
+		return Match{}, why, false
+	}
+	alias, why := x.render()
+	if why != "" {
+		return Match{}, why, false
+	}
+	// The alias is of the whole event. If it is an address of one of the
+	// event's meetings, it is that meeting's.
+	addr, why := toAddress(alias)
+	if why != "" {
+		return Match{}, why, false
+	}
+	if x.rule.service == "" {
+		for i := range x.v.meetings() {
+			if m := &x.v.meetings()[i]; slices.Contains(m.Addresses, addr) {
+				return x.taken(m, addr), "", true
+			}
+		}
+	}
+	return x.made(alias, FieldBody, Span{})
+}
+
+// place is a text of the event that rules look into.
+type place struct {
+	text  string
+	field Field
+	span  Span // of the whole text; its offsets are those of the raw field
+	raw   bool // offsets in text are offsets in the field
+}
+
+// places lists the texts of the event, the best field first: links, location,
+// subject, body.
+func (x *findContext) places(yield func(place) bool) {
+	ev := x.v.event
+	want := func(f Field) bool { return len(x.rule.fields) == 0 || slices.Contains(x.rule.fields, f) }
+	for i := range ev.Links {
+		l := &ev.Links[i]
+		f := FieldLink
+		if l.Source == "URL" {
+			f = FieldURL
+		}
+		if want(f) && !yield(place{l.URI, f, Span{Source: l.Source}, true}) {
+			return
+		}
+	}
+	if want(FieldLocation) && ev.Location != "" && !yield(place{ev.Location, FieldLocation, Span{}, true}) {
+		return
+	}
+	if want(FieldSubject) && ev.Subject != "" && !yield(place{ev.Subject, FieldSubject, Span{}, true}) {
+		return
+	}
+	for _, l := range x.v.links() {
+		if want(l.field) && !yield(place{text: l.uri, field: l.field, span: l.span}) {
+			return
+		}
+	}
+	if want(FieldBody) || want(FieldQuoted) {
+		source := "html"
+		if ev.Body.HTML == "" {
+			source = "plain"
+		}
+		if t := x.v.text(); t != "" {
+			yield(place{text: t, field: FieldBody, span: Span{Source: source}})
+		}
+	}
+}
+
+func (p place) at(start, end int) Span {
+	if p.raw {
+		return Span{Source: p.span.Source, Start: start, End: end}
+	}
+	return p.span
+}
+
+func (x *findContext) findRegex() (Match, string, bool) {
+	if why := x.meetsConditions(); why != "" {
+		return Match{}, why, false
+	}
+	a := x.rule
+	why := "the pattern matches nowhere"
+	for p := range x.places {
+		text := p.text[:min(len(p.text), rebound.MaxInput)]
+		if err := x.v.regexps().Spend(a.re, len(text)); err != nil {
+			return Match{}, err.Error(), false
+		}
+		loc := a.re.FindStringSubmatchIndex(text)
+		if loc == nil {
+			continue
+		}
+		x.out = a.repl.Append(x.out[:0], text, loc)
+		alias := strings.TrimSpace((&arena{x.out}).since(0))
+		if alias == "" {
+			why = "the replacement gives no address"
+			continue
+		}
+		m, w, ok := x.made(alias, p.field, p.at(loc[0], loc[1]))
+		if ok {
+			return m, "", true
+		}
+		why = w
+	}
+	return Match{}, why, false
+}
+
+// findDomain looks for user@domain.
+func (x *findContext) findDomain() (Match, string, bool) {
+	if why := x.meetsConditions(); why != "" {
+		return Match{}, why, false
+	}
+	a := x.rule
+	why := "no address at " + a.domain
+	// A meeting that the default rules know brings its link along.
+	for i := range x.v.meetings() {
+		m := &x.v.meetings()[i]
+		host, ok := dialHost(m)
+		if !ok || !hostIn(host, []string{a.domain}) || len(a.fields) > 0 && !slices.Contains(a.fields, m.Field) {
+			continue
+		}
+		x.meeting, x.alias = m, aliasOf(dialOf(m))
+		alias, w := x.render()
+		addr, w2 := toAddress(alias)
+		if w != "" || w2 != "" {
+			why = w + w2
+			continue
+		}
+		out := x.taken(m, addr)
+		if a.service != "" {
+			out.Service = a.service
+		}
+		return out, "", true
+	}
+	for p := range x.places {
+		for start, end := range addressesAt(p.text, a.domain) {
+			alias := p.text[start:end]
+			if strings.EqualFold(alias, x.v.event.Organizer.Email) {
+				why = "the only address at " + a.domain + " is the organizer's"
+				continue
+			}
+			x.alias = alias
+			out, w := x.render()
+			if w != "" {
+				why = w
+				continue
+			}
+			if m, w, ok := x.made(out, p.field, p.at(start, end)); ok {
+				return m, "", true
+			} else if why = w; ok {
+				break
+			}
+		}
+	}
+	return Match{}, why, false
+}
+
+// addressesAt yields where user@domain is in a text.
+func addressesAt(text, domain string) func(yield func(start, end int) bool) {
+	return func(yield func(start, end int) bool) {
+		for from := 0; ; {
+			i := strings.IndexByte(text[from:], '@')
+			if i < 0 {
+				return
+			}
+			at := from + i
+			from = at + 1
+			end := from + len(domain)
+			if end > len(text) || !strings.EqualFold(text[from:end], domain) || goesOn(text[end:]) {
+				continue
+			}
+			start := at
+			for start > 0 && isAliasByte(text[start-1]) && at-start < 256 {
+				start--
+			}
+			for start < at && (text[start] == '.' || text[start] == '-') {
+				start++
+			}
+			if start < at && !yield(start, end) {
+				return
+			}
+		}
+	}
+}
+
+// goesOn reports whether a host name goes on at the start of s.
+func goesOn(s string) bool {
+	if s == "" {
+		return false
+	}
+	if s[0] == '.' {
+		return len(s) > 1 && (isAlnum(s[1]) || s[1] >= 0x80)
+	}
+	return isAlnum(s[0]) || s[0] == '-' || s[0] == '_' || s[0] >= 0x80
+}
+
+func isAliasByte(c byte) bool {
+	return isAlnum(c) || strings.IndexByte("-_.+~!#$*&'%", c) >= 0
+}
