@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/rules/internal/jinja"
 	"github.com/onetouchjoin/onetouchjoin/rules/internal/rebound"
 )
@@ -39,6 +40,7 @@ type problem struct {
 type adminRule struct {
 	info      *adminType
 	name      string
+	missing   string // what to say where there is no meeting for the rule
 	service   string
 	domain    string
 	companyID string
@@ -64,7 +66,7 @@ func inspect(r *Rule, opts *Options, set *rebound.Set) (*adminRule, []problem) {
 	in.members(info)
 	a := &adminRule{
 		info: info, name: r.Name, service: r.Service, domain: strings.TrimPrefix(r.Domain, "@"), companyID: r.CompanyID, pin: r.IncludePIN,
-		services: r.Services, slots: info.vars,
+		services: r.Services, slots: info.vars, missing: "no " + strings.Join(info.services, " or ") + " meeting",
 	}
 	if opts != nil {
 		a.own = opts.OwnDomains
@@ -152,9 +154,8 @@ func (in *inspector) common() {
 			in.errorf(fmt.Sprintf("fields/%d", i), "unknown field %q%s", f, suggest(f, fieldNames()))
 		}
 	}
-	known := packServices()
 	for i, s := range r.Services {
-		if !slices.Contains(known, s) {
+		if known := packServices(); !slices.Contains(known, s) {
 			in.errorf(fmt.Sprintf("services/%d", i), "unknown service %q%s", s, suggest(s, known))
 		}
 	}
@@ -328,12 +329,13 @@ func (a *adminRule) find(v *view) (Match, string, bool) {
 // gives an address.
 func (x *findContext) findService() (Match, string, bool) {
 	a := x.rule
-	why := "no " + strings.Join(a.info.services, " or ") + " meeting"
-	for i, m := range x.v.meetings() {
+	why := a.missing
+	for i := range x.v.meetings() {
+		m := &x.v.meetings()[i]
 		switch {
 		case !slices.Contains(a.info.services, m.Service):
 			continue
-		case i > 0 && addressOf(&m, HTTPS) == "":
+		case i > 0 && addressOf(m, HTTPS) == "":
 			// A bare address beside another meeting's link is most often a part
 			// of that meeting's block, such as its voice menu.
 			continue
@@ -344,11 +346,11 @@ func (x *findContext) findService() (Match, string, bool) {
 			why = "found in " + m.Field.String() + ", which is not one of the rule's fields"
 			continue
 		}
-		if w := a.wrongDial(&m); w != "" {
+		if w := a.wrongDial(m); w != "" {
 			why = w
 			continue
 		}
-		x.meeting = &m
+		x.meeting = m
 		alias, w := x.render()
 		if w != "" {
 			why = w
@@ -362,8 +364,7 @@ func (x *findContext) findService() (Match, string, bool) {
 		if a.pin {
 			addr = withPIN(addr, string(m.Passcode))
 		}
-		m.Rule, m.Addresses = a.name, lead(m.Addresses, addr)
-		return m, "", true
+		return x.taken(m, addr), "", true
 	}
 	return Match{}, why, false
 }
@@ -386,7 +387,8 @@ func (a *adminRule) wrongDial(m *Match) string {
 	return ""
 }
 
-// render runs the template. The result is valid for good.
+// render runs the template. The result is valid up to the next time; toAddress
+// copies it.
 func (x *findContext) render() (alias, why string) {
 	out, err := x.rule.template.Append(x.out[:0], x, x.v.regexps())
 	switch {
@@ -396,14 +398,15 @@ func (x *findContext) render() (alias, why string) {
 		return "", err.Error()
 	}
 	x.out = out
-	alias = strings.TrimSpace(string(out))
+	alias = strings.TrimSpace((&arena{out}).since(0))
 	if alias == "" {
 		return "", "the template gives no address"
 	}
 	return alias, ""
 }
 
-// toAddress makes an address of what a rule yields. An alias without a scheme
+// toAddress makes an address, in memory of its own, of what a rule yields. An
+// alias without a scheme
 // is a SIP address, or an H.323 one if it has ## in it.
 func toAddress(alias string) (Address, string) {
 	if len(alias) > maxAlias {
@@ -452,17 +455,28 @@ func withPIN(a Address, pin string) Address {
 	return a
 }
 
-// lead puts the address that a rule made first. The other addresses to dial go,
-// unless the rule's is one of them: a rule says where to dial. Links to join by
-// stay.
-func lead(all []Address, first Address) []Address {
-	known := slices.Contains(all, first)
-	out := make([]Address, 1, len(all)+1)
-	out[0] = first
-	for _, a := range all {
-		if a != first && (known || a.Scheme == HTTPS || a.Scheme == TEL) {
-			out = append(out, a)
+// taken returns a meeting that the rule takes over, with the rule's address
+// first. Links to join by stay. The other addresses to dial go, because a rule
+// says where to dial; but if the rule's is one of them, those for other
+// protocols stay. The result has memory of its own: the meeting's is used again.
+func (x *findContext) taken(m *Match, first Address) Match {
+	known := slices.Contains(m.Addresses, first)
+	out := *m
+	out.Rule = x.rule.name
+	out.Addresses = make([]Address, 1, len(m.Addresses)+1)
+	out.Addresses[0] = first
+	total := len(m.MeetingID) + len(m.Passcode)
+	for _, a := range m.Addresses {
+		if a.Scheme != first.Scheme && (known || a.Scheme == HTTPS || a.Scheme == TEL) {
+			out.Addresses = append(out.Addresses, a)
+			total += len(a.URI)
 		}
+	}
+	own := arena{make([]byte, 0, total)}
+	out.MeetingID, out.Passcode = own.join(m.MeetingID), calendar.Secret(own.join(string(m.Passcode)))
+	for i := range out.Addresses[1:] {
+		a := &out.Addresses[1+i]
+		a.URI = own.join(a.URI)
 	}
 	return out
 }
@@ -510,10 +524,9 @@ func (x *findContext) findCustom() (Match, string, bool) {
 		return Match{}, why, false
 	}
 	if x.rule.service == "" {
-		for _, m := range x.v.meetings() {
-			if slices.Contains(m.Addresses, addr) {
-				m.Rule, m.Addresses = x.rule.name, lead(m.Addresses, addr)
-				return m, "", true
+		for i := range x.v.meetings() {
+			if m := &x.v.meetings()[i]; slices.Contains(m.Addresses, addr) {
+				return x.taken(m, addr), "", true
 			}
 		}
 	}
@@ -588,7 +601,7 @@ func (x *findContext) findRegex() (Match, string, bool) {
 			continue
 		}
 		x.out = a.repl.Append(x.out[:0], text, loc)
-		alias := strings.TrimSpace(string(x.out))
+		alias := strings.TrimSpace((&arena{x.out}).since(0))
 		if alias == "" {
 			why = "the replacement gives no address"
 			continue
@@ -610,23 +623,24 @@ func (x *findContext) findDomain() (Match, string, bool) {
 	a := x.rule
 	why := "no address at " + a.domain
 	// A meeting that the default rules know brings its link along.
-	for _, m := range x.v.meetings() {
-		host, ok := dialHost(&m)
+	for i := range x.v.meetings() {
+		m := &x.v.meetings()[i]
+		host, ok := dialHost(m)
 		if !ok || !hostIn(host, []string{a.domain}) || len(a.fields) > 0 && !slices.Contains(a.fields, m.Field) {
 			continue
 		}
-		x.meeting, x.alias = &m, aliasOf(dialOf(&m))
+		x.meeting, x.alias = m, aliasOf(dialOf(m))
 		alias, w := x.render()
 		addr, w2 := toAddress(alias)
 		if w != "" || w2 != "" {
 			why = w + w2
 			continue
 		}
-		m.Rule, m.Addresses = a.name, lead(m.Addresses, addr)
+		out := x.taken(m, addr)
 		if a.service != "" {
-			m.Service = a.service
+			out.Service = a.service
 		}
-		return m, "", true
+		return out, "", true
 	}
 	for p := range x.places {
 		for start, end := range addressesAt(p.text, a.domain) {

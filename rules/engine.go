@@ -121,6 +121,7 @@ type scratch struct {
 	hasText    bool
 	textSource string
 	event      *calendar.Event
+	view       view // for the administrator's rules
 	capped     []string
 	steps      int
 	tracing    bool // keep what is no meeting, for Explain
@@ -152,7 +153,7 @@ func (e *Engine) put(sc *scratch) {
 	text, a := sc.text, sc.a
 	text.reset()
 	a.b = a.b[:0]
-	*sc = scratch{a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
+	*sc = scratch{view: sc.view.empty(), a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
 	if cap(a.b) <= maxBody {
 		e.pool.Put(sc)
 	}
@@ -312,7 +313,8 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 	if len(e.rules) == 0 {
 		return Match{}, false
 	}
-	v := view{event: sc.event, engine: e, scratch: sc}
+	v := &sc.view
+	*v = view{event: sc.event, engine: e, scratch: sc, found: v.found}
 	var best Match
 	decided := false
 	for i := range e.rules {
@@ -335,7 +337,7 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 			}
 			continue
 		}
-		m, why, ok := r.find(&v)
+		m, why, ok := r.find(v)
 		if ok && len(m.Addresses) == 0 {
 			ok, why = false, "no address"
 		}

@@ -42,7 +42,9 @@ type Finding struct {
 }
 
 // Parse reads a rule file: JSON with comments, a list of rules whose members
-// are those of [Rule]. The name is for errors.
+// are those of [Rule]. The name is for errors. It also reads meeting processing
+// rules as Pexip Infinity's management API returns them, if all of them work
+// here; see [ImportPexip] for the others.
 //
 // The rules come in the order of the file. The error joins a *[SyntaxError] for
 // each thing that is wrong, in the order of the file; there are no rules then.
@@ -100,17 +102,17 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 		return nil, findings(err)
 	}
 	if doc.Kind() == '{' {
-		msg := "a rule file is a list of rules: [ {…}, {…} ]"
-		if doc.Has("/objects") {
-			msg = "these are rules as Pexip Infinity's management API returns them; import them first"
+		if doc.Has("/objects") || doc.Has("/meeting_type") {
+			return parsePexip(doc, opts)
 		}
-		return nil, findings(doc.Errorf("", "%s", msg))
+		return nil, findings(doc.Errorf("", "a rule file is a list of rules: [ {…}, {…} ]"))
 	}
 	var list []Rule
-	if err := doc.Decode(&list); err != nil {
-		return nil, findings(err)
-	}
 	l := linter{doc: doc, opts: opts}
+	if err := doc.Decode(&list); err != nil {
+		// What could be decoded is checked all the same.
+		l.found, l.partial = findings(err), true
+	}
 	if len(list) > maxRules {
 		l.add(fmt.Sprintf("/%d", maxRules), problem{msg: fmt.Sprintf("the file has %d rules; at most %d are allowed", len(list), maxRules)})
 		return nil, l.found
@@ -123,6 +125,27 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 		return a.Column - b.Column
 	})
 	return list, l.found
+}
+
+// parsePexip imports a file of Pexip Infinity's. A rule that does not come over
+// is an error here: a rule file is used whole or not at all.
+func parsePexip(doc *jsonc.Doc, opts *Options) ([]Rule, []Finding) {
+	list, report, err := importPexip(doc, "")
+	if err != nil {
+		return nil, findings(err)
+	}
+	var found []Finding
+	for _, n := range report.Notes {
+		if n.Warning && opts == nil {
+			continue
+		}
+		f := n.Finding
+		if n.Rule != "" {
+			f.Msg = fmt.Sprintf("rule %q: %s", n.Rule, f.Msg)
+		}
+		found = append(found, f)
+	}
+	return list, found
 }
 
 // findings converts errors of package jsonc.
@@ -145,6 +168,9 @@ type linter struct {
 	doc   *jsonc.Doc
 	opts  *Options
 	found []Finding
+	// partial is set where something could not be decoded: then only members
+	// that are in the file are checked.
+	partial bool
 }
 
 // add records a problem of the value at a pointer.
@@ -154,6 +180,9 @@ func (l *linter) add(pointer string, p problem) {
 	}
 	if p.field != "" {
 		pointer += "/" + p.field
+	}
+	if l.partial && (p.field == "" || !l.doc.Has(pointer)) {
+		return
 	}
 	e := l.doc.ErrorIn(pointer, p.offset, p.msg)
 	if p.offset == 0 {

@@ -82,7 +82,7 @@ func TestLintWarns(t *testing.T) {
 	assert.Empty(t, cmp.Diff([]string{
 		`r.json:2:39: regex is the legacy type; regex_re2 is the same here, and says what it is`,
 		`r.json:2:57: the pattern has no fixed text of at least 3 characters, so it runs on every invite; add some, such as a host name or a label`,
-		`r.json:2:78: "$" stands for itself in a replacement; a group is written \1 or \g<name>`,
+		`r.json:2:78: "$" stands for itself in a replacement; a group is written \1 or \g<name>, with two backslashes in JSON`,
 		`r.json:3:28: rule 1, "a", has the same priority; of the two it comes first because it stands first`,
 		`r.json:3:62: include_pin is for the default transform; write {{ passcode }} into yours`,
 		`r.json:3:115: the rule is disabled: it is checked, and never tried`,
@@ -94,8 +94,12 @@ func TestLintWarns(t *testing.T) {
 }
 
 func TestParseNamesOtherFormats(t *testing.T) {
-	_, err := rules.Parse("p.json", []byte(`{"meta": {}, "objects": []}`))
-	require.ErrorContains(t, err, "Pexip Infinity's management API")
+	const page = `{"meta": {"total_count": 1}, "objects": [{"name": "z", "priority": 1, "meeting_type": "zoom", "default_processing_enabled": false, "transform_rule": "{{ %s }}@x"}]}`
+	list, err := rules.Parse("p.json", fmt.Appendf(nil, page, "meeting_id"))
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = rules.Parse("p.json", fmt.Appendf(nil, page, "alias"))
+	require.ErrorContains(t, err, `p.json:1:154: rule "z": unknown variable "alias"`)
 	_, err = rules.Parse("p.json", []byte(`{}`))
 	require.ErrorContains(t, err, "a rule file is a list of rules")
 	_, err = rules.Parse("p.json", []byte(``))

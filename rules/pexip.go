@@ -63,9 +63,18 @@ func ImportPexip(name string, data []byte, profile string) ([]Rule, *ImportRepor
 	if err != nil {
 		return nil, nil, joined(findings(err))
 	}
-	all, base, unknown, err := decodePexip(doc)
+	list, report, err := importPexip(doc, profile)
 	if err != nil {
 		return nil, nil, joined(findings(err))
+	}
+	return list, report, nil
+}
+
+// importPexip is ImportPexip with errors of package jsonc.
+func importPexip(doc *jsonc.Doc, profile string) ([]Rule, *ImportReport, error) {
+	all, base, unknown, err := decodePexip(doc)
+	if err != nil {
+		return nil, nil, err
 	}
 	im := importer{doc: doc, report: &ImportReport{}, names: map[string]bool{}}
 	for _, u := range unknown {
@@ -73,7 +82,7 @@ func ImportPexip(name string, data []byte, profile string) ([]Rule, *ImportRepor
 		im.report.Notes = append(im.report.Notes, ImportNote{Finding: Finding{SyntaxError(*u), true}})
 	}
 	if err := im.run(all, base, profile); err != nil {
-		return nil, nil, joined(findings(err))
+		return nil, nil, err
 	}
 	slices.SortStableFunc(im.rules, func(a, b Rule) int { return a.Priority - b.Priority })
 	return im.rules, im.report, nil

@@ -56,12 +56,25 @@ type view struct {
 }
 
 // meetings returns what the default pack finds, the best first. All rules share
-// the list: a rule may keep a match, and does not change it in its place.
+// the list, and its memory is used again for the next event: a rule copies what
+// it keeps.
 func (v *view) meetings() []Match {
 	if !v.looked {
-		v.found, v.looked = v.scratch.emit(nil), true
+		v.found, v.looked = v.scratch.emit(v.found[:0]), true
 	}
 	return v.found
+}
+
+// empty returns a view without an event, which keeps the memory of v but no
+// text in it.
+func (v *view) empty() view {
+	found := v.found[:cap(v.found)]
+	for i := range found {
+		_, bytes := memory(found[i].Addresses)
+		clear(bytes[:cap(bytes)])
+		found[i] = Match{Addresses: found[i].Addresses[:0]}
+	}
+	return view{found: found[:0]}
 }
 
 // regexps returns what the users' patterns may still spend on the event.
@@ -141,7 +154,11 @@ func (sc *scratch) readLinks() {
 	}
 	for i := range ev.Links {
 		l := &ev.Links[i]
-		each(l.URI, false, FieldLink, l.Source)
+		field := FieldLink
+		if l.Source == calendar.SourceURL {
+			field = FieldURL
+		}
+		each(l.URI, false, field, l.Source)
 	}
 	each(ev.Location, false, FieldLocation, "")
 	each(ev.Subject, false, FieldSubject, "")

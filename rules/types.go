@@ -146,7 +146,7 @@ var adminTypes = []adminType{
 	}, {
 		typ: TypeZoom, about: "A Zoom meeting, over Zoom's Conference Room Connector.",
 		services:  []string{"zoom"},
-		transform: `{{ meeting_id ~ '@' ~ (domain or 'zoomcrc.com') if meeting_id.isdigit() }}`,
+		transform: `{% if meeting_id.isdigit() %}{{ meeting_id }}@{{ domain or 'zoomcrc.com' }}{% endif %}`,
 		vars:      meetingVars, takes: serviceTakes,
 	}, {
 		typ: TypeGoToMeeting, about: "A GoTo meeting.",

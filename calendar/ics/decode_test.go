@@ -1,6 +1,7 @@
 package ics
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"strings"
@@ -295,6 +296,7 @@ func TestVTimezone(t *testing.T) {
 		{"text with an offset and VTIMEZONE", vcal(strings.ReplaceAll(customZone, "Customized Time Zone", "(UTC+01:00) Somewhere"), event(`"(UTC+01:00) Somewhere"`, "20260715T120000")), "2026-07-15 10:00"},
 		{"one observance", vcal("BEGIN:VTIMEZONE\nTZID:Zone\nBEGIN:STANDARD\nDTSTART:20300101T000000\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0530\nEND:STANDARD\nEND:VTIMEZONE", event("Zone", "20260715T120000")), "2026-07-15 06:30"},
 		{"rule with an end", vcal(strings.Replace(customZone, "BYMONTH=3", "BYMONTH=3;UNTIL=20250101T000000Z", 1), event("Customized Time Zone", "20260715T120000")), "2026-07-15 11:00"},
+		{"rule that ends with the last change", vcal(strings.Replace(customZone, "BYMONTH=3", "BYMONTH=3;UNTIL=20260329T010000Z", 1), event("Customized Time Zone", "20260715T120000")), "2026-07-15 10:00"},
 		{"dates", vcal("BEGIN:VTIMEZONE\nTZID:Zone\nBEGIN:STANDARD\nDTSTART:20200101T000000\nTZOFFSETFROM:+0000\nTZOFFSETTO:+0100\nEND:STANDARD\nBEGIN:DAYLIGHT\nDTSTART:20250501T000000\nRDATE:20260501T000000,20270501T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0300\nEND:DAYLIGHT\nBEGIN:STANDARD\nDTSTART:20251001T000000\nTZOFFSETFROM:+0300\nTZOFFSETTO:+0100\nEND:STANDARD\nEND:VTIMEZONE", event("Zone", "20260715T120000")), "2026-07-15 09:00"},
 		{"second VTIMEZONE is no other", vcal(customZone, strings.ReplaceAll(customZone, "+0100", "+0900"), event("Customized Time Zone", "20260115T120000")), "2026-01-15 11:00"},
 	} {
@@ -472,6 +474,8 @@ func TestBodies(t *testing.T) {
 		{"plain", `DESCRIPTION:a\nb <https://x.example>`, calendar.Body{Plain: "a\nb <https://x.example>"}},
 		{"html", "X-ALT-DESC;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
 		{"html without its type", "X-ALT-DESC:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
+		{"html in DESCRIPTION", "DESCRIPTION:a<br>b", calendar.Body{HTML: "a<br>b"}},
+		{"html in both", "DESCRIPTION:a<br>b\nX-ALT-DESC;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>\na<br>b"}},
 		{"html in DESCRIPTION by its type", "DESCRIPTION;FMTTYPE=text/html:<b>a</b>", calendar.Body{HTML: "<b>a</b>"}},
 		{"ALTREP", `DESCRIPTION;ALTREP="data:text/html,%3Cb%3Ea%3C%2Fb%3E%0Ac":a`, calendar.Body{Plain: "a", HTML: "<b>a</b>\nc"}},
 		{"ALTREP in base64", `DESCRIPTION;ALTREP="data:text/html;base64,PGI+YTwvYj4=":a`, calendar.Body{Plain: "a", HTML: "<b>a</b>"}},
@@ -591,4 +595,16 @@ func numbered(format string, n int) string {
 		fmt.Fprintf(&b, format, i)
 	}
 	return b.String()
+}
+
+// go-ical panics on some lines. The lines before it leave none of those, and if
+// one did, it would be the error of one event.
+func TestPanicOfTheLibrary(t *testing.T) {
+	for _, bad := range []string{`ATTENDEE;CN="a"b:x`, "DTSTART;X=1"} {
+		d := decoder{reader: bufio.NewReaderSize(nil, 4096)}
+		d.chunk.WriteString("BEGIN:VCALENDAR\nBEGIN:VEVENT\n" + bad + "\n")
+		_, err := d.component("VEVENT")
+		require.Error(t, err)
+		assert.Regexp(t, "^malformed: ", err.Error())
+	}
 }

@@ -10,6 +10,7 @@ import (
 	ical "github.com/emersion/go-ical"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/markup"
 )
 
 // vevent is a VEVENT with its values read.
@@ -326,18 +327,22 @@ func (v *vevent) answer(mailbox string) calendar.Response {
 	return calendar.ResponseUnknown
 }
 
+// body returns the text in its forms. Some producers write HTML into
+// DESCRIPTION and do not say so.
 func body(props ical.Props) calendar.Body {
 	var out calendar.Body
-	for _, name := range []string{ical.PropDescription, "X-ALT-DESC", "STYLED-DESCRIPTION"} {
+	for _, name := range []string{"X-ALT-DESC", "STYLED-DESCRIPTION", ical.PropDescription} {
 		for i := range props[name] {
 			p := &props[name][i]
 			s := strings.TrimSpace(decoded(p))
-			into := &out.Plain
-			if strings.EqualFold(p.Params.Get("FMTTYPE"), "text/html") || name == "X-ALT-DESC" {
-				into = &out.HTML
-			}
-			if *into == "" {
-				*into = s
+			html := strings.EqualFold(p.Params.Get("FMTTYPE"), "text/html") || name == "X-ALT-DESC" || markup.IsHTML(s)
+			switch {
+			case !html && out.Plain == "":
+				out.Plain = s
+			case html && out.HTML == "":
+				out.HTML = s
+			case html && name == ical.PropDescription && s != out.HTML:
+				out.HTML += "\n" + s // it may differ from the other
 			}
 		}
 	}

@@ -134,6 +134,7 @@ func TestMailForms(t *testing.T) {
 		{"winmail.dat beside", mailOf(mixed, multi(calendarPart, "Content-Type: application/ms-tnef; name=winmail.dat\n\nx")), "", ""},
 		{"mbox", "From ada@example.com Mon Mar  2 09:00:00 2026\n" + mailOf("Content-Type: text/calendar", event), "", ""},
 		{"CRLF", strings.ReplaceAll(strings.ReplaceAll(mailOf(mixed, multi("Content-Type: text/plain\n\nplain", calendarPart)), "\r\n", "\n"), "\n", "\r\n"), "plain", ""},
+		{"attached page is no body", mailOf(mixed, multi("Content-Type: text/html\nContent-Disposition: attachment; filename=a.html\n\nno", calendarPart)), "", ""},
 		{"attached text is no body", mailOf(mixed, multi("Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nno", calendarPart)), "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,13 +185,18 @@ func TestMailErrors(t *testing.T) {
 	assert.Equal(t, "<b>join</b>", items[0].Event.Body.HTML)
 	items = read(t, "a.eml", mailOf(mixed, multi("Content-Type: text/calendar\n\nhello")))
 	assert.ErrorContains(t, items[0].Err, "the calendar part: not an iCalendar file")
-	// Parts in parts in parts, and very many of them, come to an end.
-	deep := strings.Repeat("Content-Type: message/rfc822\n\n", 10_000)
-	many := mailOf(mixed, strings.Repeat("--b1\n\nx\n", 100_000))
-	for _, text := range []string{deep, many} {
-		_, err := Read("a.eml", strings.NewReader(text), nil)
-		_ = err
+}
+
+func TestMailLimits(t *testing.T) {
+	inside := func(depth int) string {
+		return strings.Repeat("Content-Type: message/rfc822\n\n", depth) + "Subject: s\n\nx"
 	}
+	assert.Equal(t, "x", single(t, "a.eml", inside(10)).Body.Plain)
+	_, err := Read("a.eml", strings.NewReader(inside(30)), nil)
+	assert.ErrorContains(t, err, "neither a calendar part nor a text")
+	ev := single(t, "a.eml", mailOf(mixed, strings.Repeat("--b1\n\nx\n", 100_000)))
+	assert.LessOrEqual(t, strings.Count(ev.Body.Plain, "x"), maxParts)
+	assert.GreaterOrEqual(t, strings.Count(ev.Body.Plain, "x"), 100)
 }
 
 func TestSeriesComeOnce(t *testing.T) {
@@ -227,7 +233,8 @@ func TestForms(t *testing.T) {
 	}{
 		{"ics", "dir.json/a.ICS", event, isICS},
 		{"html", "a.htm", "just words", isHTML},
-		{"txt", "a.txt", page, isText},
+		{"txt", "a.txt", "Hello<br>" + text, isText},
+		{"page named txt", "a.txt", page, isHTML},
 		{"json", "a.json", graph, isGraph},
 		{"ics sniffed", "-", "\ufeff\r\n" + event, isICS},
 		{"ics after text", "-", "Hello\n" + event, isICS},

@@ -19,7 +19,7 @@ func Example() {
 	// house: 1 right, 0 missed, 0 false
 	// zoom: 1 right, 0 missed, 0 false
 	// 1 of 1 events without a meeting are right
-	// without the rule: house.txt, event 1: not found any more
+	// without the rule: house.txt, event 1: nothing is found any more; before it was house by rule house in body
 }
 
 // The corpus as a test: each invite is a subtest.

@@ -424,9 +424,9 @@ func changes(a, b *Want) []string {
 	case a == nil && b == nil:
 		return nil
 	case a == nil:
-		return []string{"found, where nothing was found before"}
+		return []string{fmt.Sprintf("%s is found by rule %s in %s, where nothing was found before", b.Service, b.Rule, b.Field)}
 	case b == nil:
-		return []string{"not found any more"}
+		return []string{fmt.Sprintf("nothing is found any more; before it was %s by rule %s in %s", a.Service, a.Rule, a.Field)}
 	}
 	var out []string
 	old := a.members()
