@@ -68,7 +68,7 @@ func New(rules []Rule, opts *Options) (*Engine, error) {
 		if err := checkLink(r); err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		e.links = append(e.links, &linkRule{Rule: r, index: i})
+		e.links = append(e.links, newLinkRule(r, i))
 	}
 	e.table = newTable(e.links)
 	rules = slices.Clone(rules)
@@ -257,7 +257,7 @@ func (sc *scratch) markQuoted(from int, body string) {
 	if len(sc.found) == from {
 		return
 	}
-	q := sc.text.quotedFrom()
+	q := sc.text.quotedFrom(sc.found[len(sc.found)-1].span.Start)
 	raw := len(body)
 	if q < len(sc.text.b) {
 		raw = sc.text.raw(q)
