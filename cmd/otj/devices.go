@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -19,7 +20,8 @@ func builders() map[string]app.Builder {
 	return map[string]app.Builder{"cisco": newCisco}
 }
 
-// newCisco makes the endpoint of a Cisco device that is called over HTTPS.
+// newCisco makes the endpoint of a Cisco device that is called over HTTPS or a
+// WebSocket.
 func newCisco(room string, d app.Device) (otj.Endpoint, error) {
 	switch {
 	case d.Address == "":
@@ -40,7 +42,15 @@ func newCisco(room string, d app.Device) (otj.Endpoint, error) {
 			return nil, &app.MemberError{Member: "ca_file", Err: errors.New("there is no certificate in PEM form in it")}
 		}
 	}
-	return cisco.New(d.Address, cisco.Password{User: d.Username, Password: d.Password}, opts)
+	creds := cisco.Password{User: d.Username, Password: d.Password}
+	switch d.Via {
+	case "", "https":
+		return cisco.New(d.Address, creds, opts)
+	case "websocket":
+		return cisco.NewWebSocket(d.Address, creds, cisco.SocketHeader, opts)
+	default:
+		return nil, &app.MemberError{Member: "via", Err: fmt.Errorf("there is no way %q to a Cisco device: use https or websocket", d.Via)}
+	}
 }
 
 // newDemoDevice starts a simulated Cisco device on this machine, and makes the

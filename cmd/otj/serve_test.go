@@ -145,6 +145,25 @@ func TestServeReload(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// The same room over a WebSocket: a restart of the device is heard of at once.
+func TestServeWebSocket(t *testing.T) {
+	d := startDevice(t)
+	config := serveDir(t, d, "")
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), `"username"`, `"via": "websocket", "username"`, 1)), 0o600))
+	var logs logBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() { ended <- serve(ctx, []string{"--config", config}, stdio{out: &logs, err: &logs}) }()
+	full := func() bool { return len(d.Bookings()) == 2 }
+	require.Eventually(t, full, 15*time.Second, 10*time.Millisecond, logs.String())
+	d.Reboot()
+	require.Eventually(t, full, 30*time.Second, 10*time.Millisecond, logs.String())
+	cancel()
+	require.Zero(t, <-ended)
+}
+
 func TestServeCheck(t *testing.T) {
 	d := startDevice(t)
 	config := serveDir(t, d, "")
@@ -162,6 +181,7 @@ func TestServeCheck(t *testing.T) {
 		{`"password_file": "password"`, `"password": ""`, `a Cisco device needs a "password"`},
 		{`"fingerprint": "`, `"fingerprint": "x`, `want the SHA-256 of the certificate`},
 		{`"username"`, `"ca_file": "password", "username"`, `there is no certificate in PEM form`},
+		{`"username"`, `"via": "carrier pigeon", "username"`, `use https or websocket`},
 		{`"username"`, `"usrname"`, `did you mean "username"?`},
 	} {
 		require.Contains(t, string(text), tt.old)

@@ -89,8 +89,10 @@ type Source struct {
 // Device is the video system of a room. Which of the members a type needs is
 // said by its Builder.
 type Device struct {
-	Type     string `json:"type"`
-	Address  string `json:"address"`
+	Type    string `json:"type"`
+	Address string `json:"address"`
+	// Via is the way to the device, where its type has several.
+	Via      string `json:"via"`
 	Username string `json:"username"`
 	// The password is given in one of three ways: here, as the content of a
 	// file, or as that of an environment variable.
