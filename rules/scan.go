@@ -132,6 +132,18 @@ func (w *scanner) slash(p int) {
 	if prev == '<' {
 		return
 	}
+	if prev == '\\' {
+		// "https:\/\/" of JSON.
+		if p >= 2 && s[p-2] == ':' && strings.HasPrefix(s[p+1:], `\/`) {
+			for _, name := range [...]string{"https", "http"} {
+				if hasSuffixFold(s[:p-2], name) {
+					w.candidate(p-2-len(name), p-2-len(name))
+					return
+				}
+			}
+		}
+		return
+	}
 	if prev == ';' && (p < 3 || !isAlnum(s[p-2])) {
 		return
 	}
