@@ -132,7 +132,22 @@ func Markdown(t Table, hostile []Hostile, env Environment) string {
 	p("\n")
 	p("%s", losses(t))
 
-	p("## Hostile input\n\nA string repeated to 1 MB, whole evaluation: MB/s, and the time at 1 MB over that at 512 KB. The engine reads a body up to its limits and reports what it left out.\n\n")
+	p("## What the engine is held to\n\nThe test `TestGate` in `internal/bench` checks these in a run of its own (`OTJ_BENCH_GATE=1`); the figures here are those of this run.\n\n| Body | Row | against | at least | measured | |\n|---|---|---|---:|---:|---|\n")
+	names := map[string]string{}
+	for _, c := range t.Contenders {
+		names[c.ID] = c.Name
+	}
+	for _, g := range Gates() {
+		if t.Results[g.Ours] == nil || t.Results[g.Against] == nil || t.Results[g.Ours][g.Body].NsPerOp == 0 {
+			continue
+		}
+		ratio, verdict := t.Ratio(g.Ours, g.Against, g.Body), "met"
+		if ratio < g.Least {
+			verdict = "**missed**"
+		}
+		p("| %s | %s | %s | %s | %s | %s |\n", g.Body, names[g.Ours], names[g.Against], figure(g.Least), figure(ratio), verdict)
+	}
+	p("\n## Hostile input\n\nA string repeated to 1 MB, whole evaluation: MB/s, and the time at 1 MB over that at 512 KB. The engine reads a body up to its limits and reports what it left out.\n\n")
 	p("| Input | plain, MB/s | growth | HTML, MB/s | growth |\n|---|---:|---:|---:|---:|\n")
 	for _, h := range hostile {
 		p("| `%s` | %s | %.2f | %s | %.2f |\n", h.Name, figure(h.Plain), h.PlainGrowth, figure(h.HTML), h.HTMLGrowth)
