@@ -43,7 +43,6 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
 
-	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
 
