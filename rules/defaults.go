@@ -258,12 +258,6 @@ var defaultPack = [...]Rule{
 		Why:   "Zoho Meeting.", Source: "zoho.com/meeting help",
 	},
 	{
-		Name: "meet-stream", Service: "meet", Hosts: []string{"stream.meet.google.com"},
-		Paths:  []string{"/stream/{stream:code}"},
-		Why:    "The live stream of a Google Meet meeting: a room can watch it.",
-		Source: "support.google.com/meet, live stream a meeting",
-	},
-	{
 		Name: "hangouts", Service: "hangouts", Hosts: []string{"hangouts.google.com"},
 		Paths:  []string{"/hangouts/_/*", "/call/{id:name}"},
 		Why:    "Classic Hangouts, closed; old series still have its links.",
