@@ -154,7 +154,7 @@ func (e *Engine) put(sc *scratch) {
 	text.reset()
 	a.b = a.b[:0]
 	*sc = scratch{view: sc.view.empty(), a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
-	if cap(a.b) <= maxBody {
+	if cap(a.b) <= maxScratch {
 		e.pool.Put(sc)
 	}
 }

@@ -34,4 +34,11 @@ func TestReportShowsWhatWeLose(t *testing.T) {
 		assert.Contains(t, text, want)
 	}
 	assert.NotContains(t, text, "- slow, on")
+
+	teams := Bodies()[0]
+	table = Table{Bodies: []Body{teams}, Contenders: []Contender{{ID: OursID, Name: "ours"}, {ID: UsualID, Name: "usual"}, {ID: ParseID, Name: "parse"}},
+		Results: map[string]map[string]Result{OursID: {teams.Name: {NsPerOp: 10}}, UsualID: {teams.Name: {NsPerOp: 2000}}, ParseID: {teams.Name: {NsPerOp: 70}}}}
+	text = Markdown(table, nil, Environment{})
+	assert.Contains(t, text, "| 1 Teams | ours | usual | 100 | 200 | met |")
+	assert.Contains(t, text, "| 1 Teams | ours | parse | 8.00 | 7.00 | **missed** |")
 }
