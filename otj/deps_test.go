@@ -41,10 +41,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/endpointtest", "calendar rules otj"},
 	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
-	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
-
-	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
-	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
 
 	{"readiness", "calendar"},
 	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},

@@ -424,7 +424,11 @@ func (l *httpLink) get(ctx context.Context, kind string, path []string) (*roomos
 	}
 	switch {
 	case root.Name == kind:
-		return root.Get(path...), nil
+		names := make([]string, len(path))
+		for i, p := range path {
+			names[i], _, _ = strings.Cut(p, "[") // the answer has the one that was asked for
+		}
+		return root.Get(names...), nil
 	case root.Status != "", root.Name == "EmptyResult", root.Get("Result") != nil:
 		return nil, nil
 	}

@@ -240,3 +240,12 @@ func (d *Device) setConfig(role Role, path []string, value string) result {
 	d.SetConfig(key, value)
 	return result{status: "OK"}
 }
+
+// Put gives the device a list of bookings as a program on the device itself
+// does: body is that of Bookings Put.
+func (d *Device) Put(body string) error {
+	if r := d.run(Admin, []string{"Bookings", "Put"}, nil, body); r.status != "OK" {
+		return fmt.Errorf("Bookings Put: %s: %s", r.status, r.reason)
+	}
+	return nil
+}

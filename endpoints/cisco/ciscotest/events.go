@@ -127,3 +127,14 @@ func (d *Device) post(slot int, url string, event *roomos.Node) {
 		d.mu.Unlock()
 	}
 }
+
+// Webhooks returns the state of each slot of HttpFeedback in use.
+func (d *Device) Webhooks() map[int]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[int]string{}
+	for slot, w := range d.webhooks {
+		out[slot] = w.state
+	}
+	return out
+}

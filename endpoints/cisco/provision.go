@@ -1,0 +1,120 @@
+package cisco
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
+)
+
+// Finding is something that a device needs and does not have.
+type Finding struct {
+	// Text says what is wrong, and Command is what an administrator can enter on
+	// the device's terminal to set it right; it may be empty.
+	Text, Command string
+
+	path  []string
+	value string
+}
+
+// Way is one of the ways by which a device gets its meetings.
+type Way string
+
+// The ways.
+const (
+	WayHTTPS     Way = "https"
+	WayWebSocket Way = "websocket"
+	WayCloud     Way = "cloud"
+	WayMacro     Way = "macro"
+	WayManager   Way = "manager"
+)
+
+// wanted are the configurations that a way needs.
+var wanted = map[Way][]struct {
+	path   string
+	values []string // any of them; the first is what is set
+	why    string
+}{
+	WayHTTPS: {{"NetworkServices HTTP Mode", []string{"HTTPS", "HTTP+HTTPS"}, "the device is called over HTTPS"}},
+	WayWebSocket: {
+		{"NetworkServices HTTP Mode", []string{"HTTPS", "HTTP+HTTPS"}, "the device is called over HTTPS"},
+		{"NetworkServices Websocket", []string{"FollowHTTPService"}, "the device is called over WebSocket"},
+	},
+	WayMacro: {
+		{"Macros Mode", []string{"On"}, "a macro fetches the meetings"},
+		{"HttpClient Mode", []string{"On"}, "the macro calls out"},
+	},
+	WayManager: {
+		{"Provisioning Mode", []string{"TMS"}, "the device calls its External Manager"},
+		{"Provisioning ExternalManager Protocol", []string{"HTTPS"}, "the path of the device is a secret"},
+		{"Provisioning TlsVerify", []string{"On"}, "the device must know whom it calls"},
+	},
+}
+
+// Check asks the device for what a way needs, and returns what is missing. It
+// changes nothing. Through the Webex cloud configurations cannot be read, and
+// Check finds only what the status tells.
+func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
+	fail := func(err error) error { return endpointError("check configuration", e.opts.Name, err) }
+	if err := e.lock(ctx); err != nil {
+		return nil, fail(err)
+	}
+	defer e.unlock()
+	if err := e.learn(ctx); err != nil {
+		return nil, fail(err)
+	}
+	var out []Finding
+	for _, w := range wanted[way] {
+		path := strings.Fields(w.path)
+		var n *roomos.Node
+		err := e.limited(ctx, func(ctx context.Context) (err error) {
+			n, err = e.link.config(ctx, path...)
+			return err
+		})
+		if err != nil {
+			return nil, fail(err)
+		}
+		if _, cloud := e.link.(*cloudLink); cloud {
+			continue
+		}
+		got, right := n.Value(), false
+		for _, v := range w.values {
+			right = right || strings.EqualFold(got, v)
+		}
+		if !right {
+			out = append(out, Finding{
+				Text:    fmt.Sprintf("%s is %q and should be %q: %s", w.path, clean(got), w.values[0], w.why),
+				Command: fmt.Sprintf("xConfiguration %s: %s", w.path, w.values[0]),
+				path:    path, value: w.values[0],
+			})
+		}
+	}
+	can := e.can.Load()
+	if way == WayCloud && !can.spark {
+		out = append(out, Finding{Text: "the device is not registered with Webex: the cloud cannot reach it"})
+	}
+	if e.clockWrong() {
+		out = append(out, Finding{Text: "the clock of the device is wrong: buttons come at the wrong time", Command: "xConfiguration NetworkServices NTP Mode: Auto"})
+	}
+	return out, nil
+}
+
+// Apply sets what findings of Check ask for, and nothing else. It is for an
+// administrator who has seen them. Findings without a command are left.
+func (e *Endpoint) Apply(ctx context.Context, findings []Finding) error {
+	if err := e.lock(ctx); err != nil {
+		return endpointError("change configuration", e.opts.Name, err)
+	}
+	defer e.unlock()
+	for _, f := range findings {
+		if f.path == nil {
+			continue
+		}
+		err := e.limited(ctx, func(ctx context.Context) error { return e.link.setConfig(ctx, f.path, f.value) })
+		if err != nil {
+			return endpointError("set "+strings.Join(f.path, " "), e.opts.Name, err)
+		}
+	}
+	return nil
+}
