@@ -429,7 +429,7 @@ func toAddress(alias string) (Address, string) {
 			return Address{Scheme: s, URI: s.String() + ":" + rest}, ""
 		}
 		if strings.HasPrefix(rest, "//") || !strings.ContainsAny(alias, ".@") {
-			return Address{}, "the address has the scheme " + scheme + ", which no device dials; use sip, sips, h323, https or tel"
+			return Address{}, "the address has a scheme that no device dials; use sip, sips, h323, https or tel"
 		}
 	}
 	if strings.HasPrefix(alias, "@") || strings.HasSuffix(alias, "@") {
