@@ -335,10 +335,6 @@ func (x *findContext) findService() (Match, string, bool) {
 		switch {
 		case !slices.Contains(a.info.services, m.Service):
 			continue
-		case i > 0 && addressOf(m, HTTPS) == "":
-			// A bare address beside another meeting's link is most often a part
-			// of that meeting's block, such as its voice menu.
-			continue
 		case len(a.services) > 0 && !slices.Contains(a.services, m.Service):
 			why = "the service is not one of the rule's"
 			continue
