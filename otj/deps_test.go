@@ -39,14 +39,27 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
+	{"endpoints/cisco/internal/roomos", ""},
+	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+
+	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
+	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket"},
+
+	{"readiness", "calendar"},
+	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},
+	{"control/storetest", "control"},
+	{"control/sqlite", "control modernc.org/sqlite"},
+	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
-	{"cmd/otj", "calendar/invite rules rules/rulestest"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
 // inTests are imports that the tests of every package may have.

@@ -39,7 +39,7 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "zoom-events", Service: "zoom", Hosts: []string{"events.zoom.us", "events.zoom.com"},
-		Paths:  []string{"/ejl/{event}"},
+		Paths:  []string{"/ejl/{id:name}"},
 		Why:    "Zoom Events: /ejl/ joins, /ev/ describes.",
 		Source: "support.zoom.com, Zoom Events join links",
 	},
@@ -62,7 +62,7 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "ringcentral", Service: "ringcentral",
-		Hosts:  []string{"v.ringcentral.com", "video.ringcentral.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
+		Hosts:  []string{"v.ringcentral.com", "video.ringcentral.com", "app.ringcentral.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
 		Paths:  []string{"/join/{id:digits}", "/join/{room:name}", "/conf/on/{id:digits}"},
 		Token:  []string{"pw", "pwd"},
 		Dial:   []string{"sip:{id}.{pin}@rcv.com", "sip:{id}@rcv.com"},
@@ -75,7 +75,8 @@ var defaultPack = [...]Rule{
 			"/{site:name}/j.php?MTID={mtid}", "/j.php?MTID={mtid}", "/{site:name}/onstage/g.php?MTID={mtid}",
 			"/meet/{room:name}", "/join/{room:name}", "/{site:name}/meet/{room:name}", "/m/{uuid:code}",
 			"/collabs/meetings/join?uuid={uuid}", "/wbxmjs/joinservice/*", "/{site:name}/wbxmjs/joinservice/*",
-			"/webappng/sites/{site:name}/meeting/info/{uuid}", "/webappng/sites/{site:name}/meeting/{room:name}",
+			"/webappng/sites/{site:name}/meeting/info/{uuid}", "/webappng/sites/{site:name}/meeting/download/{uuid}",
+			"/{site:name}/j.php?ED={ed}", "/{site:name}/j.php?J={id:digits}",
 		},
 		Token:  []string{"pwd"},
 		Dial:   []string{"sip:{room}@{host}", "sip:{id}@{host}", "h323:{ip}##{id}"},
@@ -216,7 +217,7 @@ var defaultPack = [...]Rule{
 		Why:   "FaceTime links.", Source: "support.apple.com, FaceTime links",
 	},
 	{
-		Name: "slack", Service: "slack", Hosts: []string{"app.slack.com"},
+		Name: "slack", Service: "slack", Hosts: []string{".slack.com"},
 		Paths: []string{"/huddle/{team:code}/{channel:code}"},
 		Why:   "Slack huddles.", Source: "slack.com/help, huddles",
 	},
@@ -253,8 +254,54 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "zoho", Service: "zoho", Hosts: []string{"meeting.zoho.com", "meeting.zoho.eu", "meeting.zoho.in", "meet.zoho.com", "meet.zoho.eu", "meet.zoho.in"},
-		Paths: []string{"/join?key={id:digits}", "/meeting/login.sp?meetingKey={id:digits}", "/{id:name}"},
-		Not:   []string{"/join", "/login", "/meeting"},
+		Paths: []string{"/join?key={id:digits}", "/meeting/login.sp?meetingKey={id:digits}"},
 		Why:   "Zoho Meeting.", Source: "zoho.com/meeting help",
+	},
+	{
+		Name: "hangouts", Service: "hangouts", Hosts: []string{"hangouts.google.com"},
+		Paths:  []string{"/hangouts/_/*", "/call/{id:name}"},
+		Why:    "Classic Hangouts, closed; old series still have its links.",
+		Source: "support.google.com, classic Hangouts",
+	},
+	{
+		Name: "telemost", Service: "telemost", Hosts: []string{"telemost.yandex.ru", "telemost.yandex.com", "telemost.360.yandex.ru"},
+		Paths: []string{"/j/{id:digits}"},
+		Why:   "Yandex Telemost.", Source: "yandex.com/support/telemost",
+	},
+	{
+		Name: "vk", Service: "vk", Hosts: []string{"vk.com", "vk.ru", "calls.vk.com"},
+		Paths: []string{"/call/join/{id:name}"},
+		Why:   "VK calls.", Source: "vk.com/faq, calls",
+	},
+	{
+		Name: "livestorm", Service: "livestorm", Hosts: []string{"app.livestorm.co", "app.livestorm.com"},
+		Paths: []string{"/p/{id:code}", "/p/{id:code}/live"},
+		Why:   "Livestorm rooms.", Source: "support.livestorm.co",
+	},
+	{
+		Name: "gather", Service: "gather", Hosts: []string{"app.gather.town", "gather.town"},
+		Paths: []string{"/app/{space:name}/{room:name}", "/invite?token={token}"},
+		Why:   "Gather spaces.", Source: "support.gather.town",
+	},
+	{
+		Name: "blackboard", Service: "blackboard", Hosts: []string{".bbcollab.com"},
+		Paths: []string{"/guest/{id:name}", "/collab/ui/session/join/{id:name}", "/collab/ui/session/guest/{id:name}", "/collab/ui/session/join"},
+		Why:   "Blackboard Collaborate.", Source: "help.blackboard.com/Collaborate",
+	},
+	{
+		Name: "tuple", Service: "tuple", Hosts: []string{"tuple.app"},
+		Paths: []string{"/c/{id:name}"},
+		Why:   "Tuple.", Source: "docs.tuple.app",
+	},
+	{
+		Name: "pop", Service: "pop", Hosts: []string{"pop.com"},
+		Paths: []string{"/j/{id:name}"},
+		Why:   "Pop.", Source: "pop.com help",
+	},
+	{
+		Name: "doxy", Service: "doxy", Hosts: []string{".doxy.me"},
+		Paths: []string{"/{room:code}"},
+		Not:   []string{"/en", "/pricing", "/login", "/account", "/sign-in", "/help", "/about", "/blog", "/signup", "/sign-up", "/features"},
+		Why:   "Doxy.me rooms.", Source: "help.doxy.me",
 	},
 }

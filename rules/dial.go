@@ -87,7 +87,7 @@ func (w *scanner) at(p int) {
 		}
 	}
 	host := strings.TrimRight(s[p+1:k], ".-")
-	if host == "" || p == userAt || len(host) < 4 {
+	if p == userAt || len(host) < 3 {
 		return
 	}
 	k = p + 1 + len(host)
@@ -217,11 +217,11 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 	for i := range cviHosts {
 		if c := &cviHosts[i]; fold(host, c.host) && tail == "" {
 			f.kind, f.key = isCVI, user
-			if !strings.Contains(user, ".") || !isDigits(f.id) {
-				// The tenant's address alone asks for the conference id.
-				f.id = ""
-			} else {
+			// The tenant's address alone asks for the conference id.
+			if first, second, ok := strings.Cut(user, "."); ok && (isDigits(first) || isDigits(second)) {
 				f.id = user
+			} else {
+				f.id = ""
 			}
 		}
 	}
@@ -245,7 +245,10 @@ func (w *scanner) hashes() {
 		for hi < len(s) && hi < i+64 && (isDigit(s[hi]) || s[hi] == '#' || s[hi] == '*') {
 			hi++
 		}
-		if hi == i || lo == p || !strings.Contains(s[lo:p], ".") || lo < w.unknown {
+		for lo < p && !isAlnum(s[lo]) {
+			lo++
+		}
+		if hi == i || !isDigit(s[i]) || !validHost(s[lo:p]) || !isAlnum(s[p-1]) || lo < w.unknown {
 			continue
 		}
 		start := lo

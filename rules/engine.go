@@ -68,7 +68,7 @@ func New(rules []Rule, opts *Options) (*Engine, error) {
 		if err := checkLink(r); err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		e.links = append(e.links, &linkRule{Rule: r, index: i})
+		e.links = append(e.links, newLinkRule(r, i))
 	}
 	e.table = newTable(e.links)
 	rules = slices.Clone(rules)
@@ -154,7 +154,7 @@ func (e *Engine) put(sc *scratch) {
 	text.reset()
 	a.b = a.b[:0]
 	*sc = scratch{view: sc.view.empty(), a: a, text: text, found: sc.found[:0], groups: sc.groups[:0], hits: sc.hits[:0], addrs: sc.addrs[:0], links: sc.links[:0], capped: sc.capped[:0]}
-	if cap(a.b) <= maxBody {
+	if cap(a.b) <= maxScratch {
 		e.pool.Put(sc)
 	}
 }
@@ -257,7 +257,7 @@ func (sc *scratch) markQuoted(from int, body string) {
 	if len(sc.found) == from {
 		return
 	}
-	q := sc.text.quotedFrom()
+	q := sc.text.quotedFrom(sc.found[len(sc.found)-1].span.Start)
 	raw := len(body)
 	if q < len(sc.text.b) {
 		raw = sc.text.raw(q)

@@ -22,7 +22,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			return
 		}
 		uri = sc.webScheme(uri)
-		if l, ok = cut(uri); !ok || l.user || len(l.host) > 253 || strings.IndexByte(l.host, '%') >= 0 {
+		// What a gateway has taken from a sentence may end with its punctuation.
+		uri = trimLink(uri)
+		if l, ok = cut(uri); !ok || l.user || len(l.host) > 253 || l.host[0] == '.' || strings.IndexByte(l.host, '%') >= 0 || strings.Contains(l.host, "..") {
 			return
 		}
 		if depth > maxDepth {
@@ -87,6 +89,11 @@ func (sc *scratch) pexip(uri string, field Field, span Span) {
 	user, host, ok := strings.Cut(alias, "@")
 	if !ok || user == "" || !validHost(host) {
 		return
+	}
+	for i := 0; i < len(user); i++ {
+		if !userByte[user[i]] {
+			return
+		}
 	}
 	sc.found = append(sc.found, found{kind: isDial, field: field, span: span, scheme: SIP, explicit: true, raw: uri,
 		uri: sc.a.join("sip:", alias), host: host, id: user, room: user, key: "pexip", group: -1})

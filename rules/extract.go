@@ -231,7 +231,7 @@ func trimLink(s string) string {
 
 // unquoted undoes quoted-printable's "=3D" in a query if every "=" is one.
 func unquoted(a *arena, q string) string {
-	if !strings.Contains(q, "=3D") && !strings.Contains(q, "=3d") {
+	if i := strings.IndexByte(q, '='); i < 0 || !hasPrefixFold(q[i:], "=3D") {
 		return q
 	}
 	for i := 0; i < len(q); i++ {

@@ -171,7 +171,12 @@ func (sc *scratch) readLabels(t *screen) {
 		}
 		i = j + k
 	}
-	sc.readIP(t)
+	for i := range sc.found {
+		if r := sc.found[i].rule; r != nil && r.ip {
+			sc.readIP(t)
+			break
+		}
+	}
 }
 
 // readIP finds the first H.323 gateway that the text names for each mention of

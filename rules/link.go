@@ -10,6 +10,16 @@ import (
 type linkRule struct {
 	*Rule
 	index int
+	ip    bool // Dial needs the H.323 gateway that the text names
+	teams bool // there are pages that start the app around its links
+}
+
+func newLinkRule(r *Rule, index int) *linkRule {
+	l := &linkRule{Rule: r, index: index, teams: r.Service == "teams"}
+	for _, d := range r.Dial {
+		l.ip = l.ip || strings.Contains(d, "{ip}")
+	}
+	return l
 }
 
 // check says what is wrong with a rule of TypeLink.
@@ -251,7 +261,7 @@ func compileLink(r *Rule) (compiled, error) {
 	if err := checkLink(r); err != nil {
 		return nil, err
 	}
-	lr := &linkRule{Rule: r}
+	lr := newLinkRule(r, 0)
 	return &ruleOfLink{newTable([]*linkRule{lr}), lr}, nil
 }
 

@@ -182,6 +182,9 @@ func sameField(a, b Field) bool { return a == b || a >= FieldBody && b >= FieldB
 
 func (sc *scratch) addCVI(i int) {
 	f := &sc.found[i]
+	if f.id == "" {
+		return // the tenant's address; the conference id is in the text, or lost
+	}
 	g := sc.near(f.field, f.span.Source, f.span.Start, func(g *group) bool { return g.service == "teams" })
 	if g < 0 {
 		g = len(sc.groups)

@@ -11,6 +11,7 @@ const (
 	maxBody       = 1 << 20   // bytes of a field that are searched for links
 	maxText       = 256 << 10 // bytes of a body that are read as text
 	maxCandidates = 256       // links and addresses of known services
+	maxScratch    = 4 << 20   // bytes of decoded text that are kept for the next event
 )
 
 // kind says what a found thing is.
@@ -130,6 +131,18 @@ func (w *scanner) slash(p int) {
 		return
 	}
 	if prev == '<' {
+		return
+	}
+	if prev == '\\' {
+		// "https:\/\/" of JSON.
+		if p >= 2 && s[p-2] == ':' && strings.HasPrefix(s[p+1:], `\/`) {
+			for _, name := range [...]string{"https", "http"} {
+				if hasSuffixFold(s[:p-2], name) {
+					w.candidate(p-2-len(name), p-2-len(name))
+					return
+				}
+			}
+		}
 		return
 	}
 	if prev == ';' && (p < 3 || !isAlnum(s[p-2])) {
@@ -269,6 +282,19 @@ func (w *scanner) escapedColon(p int) {
 // taken: a path such as "and/or" is none.
 func (w *scanner) bareHost(p int) {
 	s := w.s
+	// The last label of a host is short, and of letters alone; most paths are
+	// told from hosts by that.
+	e := p
+	if s[e-1] == '.' {
+		e--
+	}
+	k := e
+	for k > 0 && k > e-16 && isAlnum(s[k-1]) {
+		k--
+	}
+	if k == 0 || k == e || s[k-1] != '.' && s[k-1] != ';' && s[k-1] != '-' && s[k-1] < utf8.RuneSelf {
+		return
+	}
 	lo := max(w.done, w.slashed, p-100, 0)
 	w.slashed = p + 1
 	i := p
@@ -404,8 +430,13 @@ func (w *scanner) continued(n int, uri string, start, end int) {
 	if len(w.found) > n && (w.found[n].token || w.found[n].kind != isLink) {
 		return
 	}
+	if strings.Contains(s[i:min(len(s), i+10)], "://") {
+		return
+	}
+	mark := len(w.a.b)
 	tail, tailEnd := w.extract(s, i, false)
 	if tail == "" || strings.Contains(tail, "://") {
+		w.a.b = w.a.b[:mark]
 		return
 	}
 	whole := w.a.join(uri, tail)

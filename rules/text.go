@@ -161,7 +161,8 @@ func (t *screen) render(s string, html bool) {
 	}
 }
 
-// run appends text without markup, with single blanks.
+// run appends text without markup. A blank at its start joins the one before
+// it; others stay, since next to no HTML has two in a line.
 func (t *screen) run(s string) {
 	if s[0] == ' ' {
 		t.space()
@@ -169,17 +170,7 @@ func (t *screen) run(s string) {
 			s = s[1:]
 		}
 	}
-	for {
-		i := strings.Index(s, "  ")
-		if i < 0 {
-			t.b = append(t.b, s...)
-			return
-		}
-		t.b = append(t.b, s[:i+1]...)
-		for s = s[i:]; s != "" && s[0] == ' '; {
-			s = s[1:]
-		}
-	}
+	t.b = append(t.b, s...)
 }
 
 // tag handles what begins with "<" at i and returns the offset after it.
@@ -282,10 +273,17 @@ func (t *screen) shows(pos int) bool {
 }
 
 // quotedFrom returns the offset in the text from which on it is an older
-// message, or the length of the text.
-func (t *screen) quotedFrom() int {
+// message, or the length of the text. Only what begins before the offset last
+// of the body counts.
+func (t *screen) quotedFrom(last int) int {
 	s := t.String()
 	for i := range t.lines {
+		if t.lines[i].raw > last {
+			break
+		}
+		if c := t.lines[i].text; c < len(s) && !quoteStarts[s[c]] {
+			continue
+		}
 		end := len(s)
 		if i+1 < len(t.lines) {
 			end = t.lines[i+1].text
@@ -316,6 +314,19 @@ func (t *screen) quotedFrom() int {
 		}
 	}
 	return len(s)
+}
+
+// quoteStarts are the bytes that a line begins with that may start an older
+// message.
+var quoteStarts [256]bool
+
+func init() {
+	for _, l := range fromLabels {
+		quoteStarts[l[0]] = true
+	}
+	for _, c := range " *_>-B" {
+		quoteStarts[c] = true
+	}
 }
 
 func labelIn(s string, labels []string) bool {

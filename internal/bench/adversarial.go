@@ -43,6 +43,11 @@ func AdversarialInputs() []Adversarial {
 		{"From: lines", "", "From: a\nSent: b\n", ""},
 		{"nested quoting", "https://zoom.us/j/123456789", "%25", ""},
 		{"soft hyphens", "https://zoom.us/j/1", "\u00ad", "23456789"},
+		{"open attribute", "", `<a href="https://zoom.us/j/123456789?x=`, ""},
+		{"entities in a link", "https://zoom.us/j/123456789?a=", "&#38;", ""},
+		{"labels", "", "a: ", ""},
+		{"small tags", "https://zoom.us/j/123456789 ", "<b>a</b>", ""},
+		{"h323: ", "", "h323: ", ""},
 		{"NUL", "", "\x00", ""},
 		{"invalid UTF-8", "", "\xff\xfe", ""},
 	}

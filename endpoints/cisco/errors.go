@@ -1,0 +1,167 @@
+package cisco
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// CommandError is the refusal of a command by the device: it understood who
+// called, and did not do it.
+type CommandError struct {
+	// Command is as in "Bookings Put".
+	Command string
+	// Status is what the device calls it: "Error", "ParameterError", or empty
+	// where the answer had none.
+	Status string
+	// Reason and XPath are the device's words; either may be empty.
+	Reason, XPath string
+}
+
+// Error returns the command and the reason.
+func (e *CommandError) Error() string {
+	s := e.Command + " refused"
+	if e.Status != "" && e.Status != "Error" {
+		s += " (" + e.Status + ")"
+	}
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if e.XPath != "" {
+		s += " at " + e.XPath
+	}
+	return s
+}
+
+// inTeams reports whether the device is in a mode of another maker.
+func (e *CommandError) inTeams() bool {
+	r := strings.ToLower(e.Reason)
+	return strings.Contains(r, "microsoftteams") || strings.Contains(r, "not available in the current state")
+}
+
+// fault is an error with what to do about it.
+type fault struct {
+	kind  error // a sentinel of package otj
+	text  string
+	fix   string
+	after time.Duration
+	cause error // may be nil
+}
+
+func (f *fault) Error() string {
+	s := f.kind.Error()
+	if f.text != "" {
+		s += ": " + f.text
+	}
+	return s
+}
+
+func (f *fault) Unwrap() []error {
+	if f.cause == nil {
+		return []error{f.kind}
+	}
+	return []error{f.kind, f.cause}
+}
+
+const (
+	fixPassword = "Check the user name and the password of the device's account, and that the account is active"
+	fixRole     = "Give the device's account the role Admin: bookings need it"
+	fixMode     = "Check the address, and that NetworkServices HTTP Mode of the device is HTTPS"
+	fixTeams    = "The device is in Microsoft Teams Rooms mode, in which it takes no bookings: its meetings come from Teams"
+	fixCert     = "If the device has got a new certificate, pin its SHA-256 fingerprint or give the authority that signed it; if not, somebody may stand between"
+	fixReach    = "Check that the device is on, its address, and that this machine may open a connection to it"
+	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
+)
+
+// errPinned is a certificate with another fingerprint.
+type errPinned struct{ got string }
+
+func (e *errPinned) Error() string {
+	return "the certificate has the SHA-256 fingerprint " + e.got + ", which is not the pinned one"
+}
+
+// networkFault says what an error of a connection means.
+func networkFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var (
+		pinned    *errPinned
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &pinned):
+		return &fault{kind: otj.ErrCertificate, text: pinned.Error(), fix: fixCert, cause: err}
+	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
+		return &fault{kind: otj.ErrCertificate, text: clean(err.Error()), fix: fixCert, cause: err}
+	case errors.As(err, &record):
+		return &fault{kind: otj.ErrNotDevice, text: "no TLS on this port", fix: fixMode, cause: err}
+	}
+	return &fault{kind: otj.ErrUnreachable, text: clean(err.Error()), fix: fixReach, cause: err}
+}
+
+// commandFault says what the refusal of a command means.
+func commandFault(e *CommandError) error {
+	f := &fault{kind: otj.ErrRejected, text: e.Error(), cause: e}
+	switch low := strings.ToLower(e.Reason); {
+	case strings.Contains(low, "permission denied"), strings.Contains(low, "not authorized"):
+		f.kind, f.fix = otj.ErrUnauthorized, fixRole
+	case e.inTeams():
+		f.fix = fixTeams
+	case strings.Contains(low, "unknown command"):
+		f.fix = "The software of the device does not know this command: update it"
+	case e.Status == "ParameterError":
+		f.fix = "The device does not accept one of the values: the reason names which"
+	}
+	return f
+}
+
+// endpointError wraps what went wrong in an otj.EndpointError.
+func endpointError(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	out := &otj.EndpointError{Op: op, Endpoint: name, Err: err}
+	var f *fault
+	if errors.As(err, &f) {
+		out.Fix, out.RetryAfter = f.fix, f.after
+	}
+	return out
+}
+
+// clean makes a text of the device fit for one line of a log.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.TrimSpace(s)
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:300], "") + "…"
+	}
+	return s
+}
+
+func busy(after time.Duration, what string) error {
+	if after <= 0 {
+		after = 2 * time.Second
+	}
+	return &fault{kind: otj.ErrBusy, text: what, after: after}
+}
+
+func notDevice(format string, args ...any) error {
+	return &fault{kind: otj.ErrNotDevice, text: fmt.Sprintf(format, args...), fix: fixMode}
+}

@@ -1,0 +1,480 @@
+package cisco
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// maxAnswer is how much of an answer is read.
+const maxAnswer = 4 << 20
+
+// link is a way to call a device's API.
+type link interface {
+	// open makes the session that the other methods need. fresh says that it is
+	// a new one: the device may have restarted.
+	open(ctx context.Context) (fresh bool, err error)
+	// command executes a command and returns its result, whose status was OK.
+	command(ctx context.Context, c command) (*roomos.Node, error)
+	// status and config return what is at path, as a node named by the path's
+	// last word; nil if the device has nothing there.
+	status(ctx context.Context, path ...string) (*roomos.Node, error)
+	config(ctx context.Context, path ...string) (*roomos.Node, error)
+	setConfig(ctx context.Context, path []string, value string) error
+	// putLegacy posts to /bookingsputxml; errNoLegacy where that is not possible.
+	putLegacy(ctx context.Context, doc []byte) error
+}
+
+var errNoLegacy = errors.New("no way to post to /bookingsputxml")
+
+// command is a command with its arguments.
+type command struct {
+	name string // as in "Bookings List"
+	args []argument
+	body string // empty for none
+}
+
+type argument struct{ name, value string }
+
+// httpLink calls a device over HTTPS, within a session.
+type httpLink struct {
+	base   string
+	creds  Credentials
+	client *http.Client
+	limit  *rate.Limiter
+
+	mu     sync.Mutex
+	cookie string
+	basic  bool // the device has no sessions
+	opened bool
+}
+
+// basicRate is for devices without sessions: they take one call a second.
+const basicRate = 0.9
+
+func newHTTPLink(host string, creds Credentials, o *Options) *httpLink {
+	return &httpLink{
+		base:  "https://" + host,
+		creds: creds,
+		limit: rate.NewLimiter(rate.Limit(o.Rate), 8),
+		client: &http.Client{
+			Transport:     transport(o),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// transport returns one for a single device. It keeps a connection only for as
+// long as a few calls in a row need.
+func transport(o *Options) *http.Transport {
+	dialer := &net.Dialer{Timeout: o.Timeout}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        tlsConfig(o),
+		TLSHandshakeTimeout:    o.Timeout,
+		ResponseHeaderTimeout:  o.Timeout,
+		MaxConnsPerHost:        1,
+		MaxIdleConns:           1,
+		IdleConnTimeout:        5 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		ReadBufferSize:         4 << 10,
+		WriteBufferSize:        4 << 10,
+		DisableCompression:     true,
+	}
+}
+
+func tlsConfig(o *Options) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.CA}
+	if len(o.pin) > 0 {
+		pin := o.pin
+		// The pin stands in place of the chain and of the name: a device signs
+		// its own certificate.
+		c.InsecureSkipVerify = true
+		c.VerifyConnection = func(cs tls.ConnectionState) error {
+			if len(cs.PeerCertificates) == 0 {
+				return &errPinned{"none"}
+			}
+			sum := sha256.Sum256(cs.PeerCertificates[0].Raw)
+			if subtle.ConstantTimeCompare(sum[:], pin) != 1 {
+				return &errPinned{hex.EncodeToString(sum[:])}
+			}
+			return nil
+		}
+	}
+	return c
+}
+
+// FingerprintOf returns the SHA-256 fingerprint of a certificate in the form
+// that Options.Fingerprint takes.
+func FingerprintOf(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func (l *httpLink) open(ctx context.Context) (fresh bool, err error) {
+	l.mu.Lock()
+	cookie, basic := l.cookie, l.basic
+	fresh = !l.opened
+	l.mu.Unlock()
+	if cookie != "" || basic {
+		l.mu.Lock()
+		l.opened = true
+		l.mu.Unlock()
+		return fresh, nil
+	}
+	resp, _, err := l.roundTrip(ctx, http.MethodPost, "/xmlapi/session/begin", nil, true)
+	var status *statusError
+	switch {
+	case errors.As(err, &status) && (status.code == http.StatusNotFound || status.code == http.StatusMethodNotAllowed):
+		// Older software: every call says who calls. Whether this is a device at
+		// all, the next call shows.
+		l.mu.Lock()
+		l.basic, l.opened = true, true
+		l.mu.Unlock()
+		l.limit.SetLimit(basicRate)
+		l.limit.SetBurst(1)
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	for _, c := range resp.Cookies() {
+		if (c.Name == "SecureSessionId" || c.Name == "SessionId") && c.Value != "" {
+			cookie = c.Name + "=" + c.Value
+		}
+	}
+	if cookie == "" {
+		return false, notDevice("no session cookie in the answer to /xmlapi/session/begin")
+	}
+	l.mu.Lock()
+	l.cookie, l.opened = cookie, true
+	l.mu.Unlock()
+	return true, nil
+}
+
+// forget drops the session.
+func (l *httpLink) forget() {
+	l.mu.Lock()
+	l.cookie, l.opened = "", false
+	l.mu.Unlock()
+}
+
+// end ends the session on the device, which keeps only a few.
+func (l *httpLink) end(ctx context.Context) error {
+	l.mu.Lock()
+	cookie := l.cookie
+	l.mu.Unlock()
+	if cookie == "" {
+		return nil
+	}
+	_, _, err := l.roundTrip(ctx, http.MethodPost, "/xmlapi/session/end", nil, false)
+	l.forget()
+	l.client.CloseIdleConnections()
+	return err
+}
+
+// statusError is an answer with a status of HTTP that is no success.
+type statusError struct {
+	code int
+	err  error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+// call sends a request within the session, and begins another one once if the
+// device has forgotten it.
+func (l *httpLink) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	for again := false; ; again = true {
+		if _, err := l.open(ctx); err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		basic := l.basic
+		l.mu.Unlock()
+		_, data, err := l.roundTrip(ctx, method, path, body, basic)
+		if errors.Is(err, otj.ErrUnauthorized) && !basic && !again {
+			var s *statusError
+			if !errors.As(err, &s) || s.code != http.StatusForbidden {
+				l.forget()
+				continue
+			}
+		}
+		return data, err
+	}
+}
+
+func (l *httpLink) roundTrip(ctx context.Context, method, path string, body []byte, login bool) (*http.Response, []byte, error) {
+	if err := pace(ctx, l.limit); err != nil {
+		return nil, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, l.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	// Every call may be made twice: a list replaces a list. The transport may then
+	// do so where a connection from before turns out to be gone. Without a value
+	// the header is not sent.
+	req.Header["X-Idempotency-Key"] = nil
+	if body != nil {
+		req.Header.Set("Content-Type", "text/xml")
+	}
+	if login {
+		user, password, err := l.creds.Credentials(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+		}
+		req.SetBasicAuth(user, string(password))
+	} else {
+		l.mu.Lock()
+		req.Header.Set("Cookie", l.cookie)
+		l.mu.Unlock()
+	}
+	resp, err := l.client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the address: the caller says which device it is
+		}
+		return nil, nil, networkFault(ctx, err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, nil, networkFault(ctx, err)
+	}
+	if len(data) > maxAnswer {
+		return nil, nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
+	}
+	if err := httpFault(resp, data); err != nil {
+		return nil, nil, &statusError{resp.StatusCode, err}
+	}
+	return resp, data, nil
+}
+
+// httpFault tells apart what a device, or something that is none, answers with
+// when it does not do what it should.
+func httpFault(resp *http.Response, data []byte) error {
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized:
+		return &fault{kind: otj.ErrUnauthorized, text: "status 401", fix: fixPassword}
+	case code == http.StatusForbidden:
+		return &fault{kind: otj.ErrUnauthorized, text: "status 403", fix: fixRole}
+	case code == http.StatusServiceUnavailable, code == http.StatusTooManyRequests:
+		return busy(retryAfter(resp.Header), fmt.Sprintf("status %d", code))
+	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout:
+		return &fault{kind: otj.ErrUnreachable, text: fmt.Sprintf("status %d: the device may be restarting", code), fix: fixReach}
+	case code >= 300 && code < 400:
+		if strings.Contains(resp.Header.Get("Location"), "/web/signin") {
+			return &fault{kind: otj.ErrUnauthorized, text: "redirected to the sign-in page", fix: fixPassword}
+		}
+		return notDevice("status %d, a redirect", code)
+	case code == http.StatusBadRequest:
+		return &fault{kind: otj.ErrRejected, text: "status 400", fix: "The device does not understand the request: its software may be too old or too new"}
+	case code >= 300:
+		return notDevice("status %d", code)
+	}
+	if head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 2048)])); bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html")) {
+		if bytes.Contains(head, []byte("signin")) || bytes.Contains(head, []byte("sign in")) || bytes.Contains(head, []byte("password")) {
+			return &fault{kind: otj.ErrUnauthorized, text: "a sign-in page in place of an answer", fix: fixPassword}
+		}
+		return notDevice("a web page in place of an answer")
+	}
+	return nil
+}
+
+// pace waits until the next call may be made.
+func pace(ctx context.Context, l *rate.Limiter) error {
+	r := l.Reserve()
+	if sleep(ctx, r.Delay()); ctx.Err() != nil {
+		r.Cancel()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// retryAfter reads how long to wait, at most an hour; 0 if nothing says.
+func retryAfter(h http.Header) time.Duration {
+	s := h.Get("Retry-After")
+	if n, err := strconv.Atoi(s); err == nil && n >= 0 {
+		return min(time.Duration(min(n, 3600))*time.Second, time.Hour)
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return min(max(time.Until(t), 0), time.Hour)
+	}
+	return 0
+}
+
+func (l *httpLink) parse(data []byte) (*roomos.Node, error) {
+	n, err := roomos.ParseXML(data)
+	if err != nil {
+		if strings.Contains(err.Error(), "truncated") || strings.Contains(err.Error(), "unexpected EOF") {
+			return nil, &fault{kind: otj.ErrUnreachable, text: "the answer was cut off", fix: fixReach, cause: err}
+		}
+		return nil, notDevice("%s", clean(err.Error()))
+	}
+	return n, nil
+}
+
+func (l *httpLink) command(ctx context.Context, c command) (*roomos.Node, error) {
+	data, err := l.call(ctx, http.MethodPost, "/putxml", c.xml())
+	if err != nil {
+		return nil, err
+	}
+	root, err := l.parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return outcome(c.name, root)
+}
+
+// xml returns the command as a document.
+func (c *command) xml() []byte {
+	var b bytes.Buffer
+	text := func(name, value string) {
+		b.WriteString("<" + name + ">")
+		xml.EscapeText(&b, []byte(value)) //nolint:errcheck // a buffer does not fail
+		b.WriteString("</" + name + ">")
+	}
+	words := strings.Fields(c.name)
+	b.WriteString("<Command>")
+	for _, w := range words {
+		b.WriteString("<" + w + ">")
+	}
+	for _, a := range c.args {
+		text(a.name, a.value)
+	}
+	if c.body != "" {
+		text("body", c.body)
+	}
+	for i := len(words) - 1; i >= 0; i-- {
+		b.WriteString("</" + words[i] + ">")
+	}
+	b.WriteString("</Command>")
+	return b.Bytes()
+}
+
+// outcome finds the result of a command. Only a result with status OK is a
+// success: an empty <Command/> is what a device answers with to arguments that
+// it does not know.
+func outcome(name string, root *roomos.Node) (*roomos.Node, error) {
+	e := &CommandError{Command: name}
+	for _, k := range root.Kids {
+		if !strings.HasSuffix(k.Name, "Result") {
+			continue
+		}
+		if k.Status == "OK" {
+			return k, nil
+		}
+		e.Status, e.Reason, e.XPath = k.Status, clean(firstOf(k.Value("Reason"), k.Value("Error"), strings.TrimSpace(k.Text))), clean(k.Value("XPath"))
+		return nil, commandFault(e)
+	}
+	if root.Name != "Command" {
+		return nil, notDevice("<%s> in place of <Command>", clean(root.Name))
+	}
+	e.Reason = "the answer has no result: the software does not know the command or its arguments"
+	return nil, commandFault(e)
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func (l *httpLink) status(ctx context.Context, path ...string) (*roomos.Node, error) {
+	return l.get(ctx, "Status", path)
+}
+
+func (l *httpLink) config(ctx context.Context, path ...string) (*roomos.Node, error) {
+	return l.get(ctx, "Configuration", path)
+}
+
+func (l *httpLink) get(ctx context.Context, kind string, path []string) (*roomos.Node, error) {
+	data, err := l.call(ctx, http.MethodGet, "/getxml?location=/"+kind+"/"+strings.Join(path, "/"), nil)
+	if err != nil {
+		return nil, err
+	}
+	root, err := l.parse(data)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case root.Name == kind:
+		return root.Get(path...), nil
+	case root.Status != "", root.Name == "EmptyResult", root.Get("Result") != nil:
+		return nil, nil
+	}
+	return nil, notDevice("<%s> in place of <%s>", clean(root.Name), kind)
+}
+
+func (l *httpLink) setConfig(ctx context.Context, path []string, value string) error {
+	var b bytes.Buffer
+	b.WriteString("<Configuration>")
+	for _, p := range path {
+		b.WriteString("<" + p + ">")
+	}
+	xml.EscapeText(&b, []byte(value)) //nolint:errcheck // a buffer does not fail
+	for i := len(path) - 1; i >= 0; i-- {
+		b.WriteString("</" + path[i] + ">")
+	}
+	b.WriteString("</Configuration>")
+	data, err := l.call(ctx, http.MethodPost, "/putxml", b.Bytes())
+	if err != nil {
+		return err
+	}
+	root, err := l.parse(data)
+	if err != nil {
+		return err
+	}
+	if root.Name == "Configuration" && root.Get("Success") != nil {
+		return nil
+	}
+	return commandFault(&CommandError{Command: "Configuration " + strings.Join(path, " "), Status: root.Status,
+		Reason: clean(root.Value("Reason")), XPath: clean(root.Value("XPath"))})
+}
+
+func (l *httpLink) putLegacy(ctx context.Context, doc []byte) error {
+	_, err := l.call(ctx, http.MethodPost, "/bookingsputxml", append([]byte("<?xml version='1.0'?>\n"), doc...))
+	return err
+}
+
+// Credentials are those of a device's account. Credentials is called whenever a
+// session begins, and may be called by several goroutines.
+type Credentials interface {
+	Credentials(ctx context.Context) (user string, password calendar.Secret, err error)
+}
+
+// Password is a fixed user name and password.
+type Password struct {
+	User     string
+	Password calendar.Secret
+}
+
+// Credentials returns p.
+func (p Password) Credentials(context.Context) (string, calendar.Secret, error) {
+	return p.User, p.Password, nil
+}
