@@ -27,7 +27,6 @@ type iterator struct {
 	items []Value
 	next  int
 	kept  []Value
-	keeps bool
 }
 
 var machines = sync.Pool{New: func() any { return new(machine) }}
