@@ -78,6 +78,10 @@ func TestImportPexip(t *testing.T) {
 	_, _, err = rules.ImportPexip("p", []byte(two), "4")
 	require.ErrorContains(t, err, `no rule of the profile "4"`)
 
+	late, _, err := rules.ImportPexip("p", []byte(`[{"name": "b", "priority": 9, "meeting_type": "zoom"}, {"name": "a", "priority": 2, "meeting_type": "webex"}]`), "")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "b"}, []string{late[0].Name, late[1].Name}, "in the order in which they are tried")
+
 	for data, want := range map[string]string{
 		`{}`: `there is neither "objects" nor "meeting_type"`,
 		`{"meta": {"total_count": 30}, "objects": []}`:           "the file has 0 of 30 rules; ask the API for all",
