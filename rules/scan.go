@@ -449,7 +449,8 @@ func (w *scanner) continued(n int, uri string, start, end int) {
 		return
 	}
 	last := w.found[len(w.found)-1]
-	if had > 0 && !last.token {
+	mended := had > 0 && strings.Contains(last.key, "@thread") && !strings.Contains(w.found[n].key, "@thread")
+	if had > 0 && !last.token && !mended {
 		w.found = w.found[:keep]
 		return
 	}
