@@ -135,9 +135,7 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 	known := w.t.lookup(host)
 	for i := range known {
 		if c := known[i].cvi; c > 0 && fold(host, cviHosts[c-1].host) {
-			if f := w.address(SIP, user, host, "", start, end); f != nil {
-				f.explicit = false
-			}
+			w.address(SIP, user, host, "", start, end)
 			return
 		}
 	}
@@ -149,9 +147,7 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 		if d.digits && !(len(user) >= 3 && isDigits(user[:3])) && !(w.told(start) && !mailto) {
 			return
 		}
-		if f := w.address(SIP, user, host, "", start, end); f != nil {
-			f.explicit = false
-		}
+		w.address(SIP, user, host, "", start, end)
 		return
 	}
 	if mailto {
@@ -203,7 +199,7 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 		return nil
 	}
 	a := &w.a
-	f := found{kind: isDial, field: w.field, scheme: scheme, explicit: true, host: host,
+	f := found{kind: isDial, field: w.field, scheme: scheme, host: host,
 		span: Span{Source: w.source, Start: start, End: end}, group: -1}
 	if w.html {
 		user = a.decode(user)
@@ -260,7 +256,7 @@ func (w *scanner) hashes() {
 		}
 		id := s[p+2 : hi]
 		id, pin, _ := strings.Cut(id, "#")
-		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323, explicit: true,
+		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323,
 			span: Span{Source: w.source, Start: start, End: hi}, host: s[lo:p], id: id, pin: pin, room: id, group: -1,
 			uri: w.a.join("h323:", strings.TrimRight(s[lo:hi], "#"))})
 		p = hi - 1
@@ -293,7 +289,7 @@ func (w *scanner) h323() {
 		if len(target) < 4 || !strings.ContainsAny(target, ".0123456789") || w.hides(p) {
 			continue
 		}
-		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323, explicit: true,
+		w.found = append(w.found, found{kind: isDial, field: w.field, scheme: H323,
 			span: Span{Source: w.source, Start: p - 1, End: p + 4 + len(target)}, host: target, room: target, id: target, group: -1,
 			uri: w.a.join("h323:", target)})
 	}

@@ -68,7 +68,7 @@ func New(rules []Rule, opts *Options) (*Engine, error) {
 		if err := checkLink(r); err != nil {
 			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
 		}
-		e.links = append(e.links, newLinkRule(r, i))
+		e.links = append(e.links, newLinkRule(r))
 	}
 	e.table = newTable(e.links)
 	rules = slices.Clone(rules)

@@ -95,7 +95,7 @@ func (sc *scratch) pexip(uri string, field Field, span Span) {
 			return
 		}
 	}
-	sc.found = append(sc.found, found{kind: isDial, field: field, span: span, scheme: SIP, explicit: true, raw: uri,
+	sc.found = append(sc.found, found{kind: isDial, field: field, span: span, scheme: SIP, raw: uri,
 		uri: sc.a.join("sip:", alias), host: host, id: user, room: user, key: "pexip", group: -1})
 }
 

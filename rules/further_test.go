@@ -46,6 +46,7 @@ func TestFurtherCases(t *testing.T) {
 		{name: "upper-case script", html: `<SCRIPT>"` + riskLink + `"</SCRIPT>`, want: "none"},
 		{name: "backslashes of JSON", plain: strings.ReplaceAll(riskLink, "/", `\/`)},
 		{name: "Safe Links with a break in the data", plain: "https://nam12.safelinks.protection.outlook.com/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7&data=05%7C02%7C\r\nabc&reserved=0"},
+		{name: "a Teams thread cut by mail", plain: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQ\r\nRR%40thread.v2/0?context=%7b%7d", want: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQRR%40thread.v2/0?context=%7b%7d"},
 		{name: "a Safe Link in capitals", plain: "HTTPS://NAM12.SAFELINKS.PROTECTION.OUTLOOK.COM/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,13 +9,11 @@ import (
 // linkRule is a compiled rule of TypeLink.
 type linkRule struct {
 	*Rule
-	index int
-	ip    bool // Dial needs the H.323 gateway that the text names
-	teams bool // there are pages that start the app around its links
+	ip bool // Dial needs the H.323 gateway that the text names
 }
 
-func newLinkRule(r *Rule, index int) *linkRule {
-	l := &linkRule{Rule: r, index: index, teams: r.Service == "teams"}
+func newLinkRule(r *Rule) *linkRule {
+	l := &linkRule{Rule: r}
 	for _, d := range r.Dial {
 		l.ip = l.ip || strings.Contains(d, "{ip}")
 	}
@@ -261,7 +259,7 @@ func compileLink(r *Rule) (compiled, error) {
 	if err := checkLink(r); err != nil {
 		return nil, err
 	}
-	lr := newLinkRule(r, 0)
+	lr := newLinkRule(r)
 	return &ruleOfLink{newTable([]*linkRule{lr}), lr}, nil
 }
 

@@ -28,24 +28,22 @@ const (
 // found is one thing that a scan has found. Its strings are in the arena or in
 // the event.
 type found struct {
-	kind       kind
-	field      Field
-	span       Span
-	rule       *linkRule // of a link
-	uri        string    // the join link, the dial address
-	raw        string    // the link before it was unwrapped, where it was
-	gateway    string
-	host       string
-	key        string // what makes two links the same meeting
-	id, pin    string
-	room       string
-	token      bool
-	scheme     Scheme
-	explicit   bool   // a dial address with its scheme
-	h323       string // CVI: the H.323 form
-	source     string // of a structured link
-	group      int
-	numericPIN string
+	kind    kind
+	field   Field
+	span    Span
+	rule    *linkRule // of a link
+	uri     string    // the join link, the dial address
+	raw     string    // the link before it was unwrapped, where it was
+	gateway string
+	host    string
+	key     string // what makes two links the same meeting
+	id, pin string
+	room    string
+	token   bool
+	scheme  Scheme
+	h323    string // CVI: the H.323 form
+	source  string // of a structured link
+	group   int
 }
 
 // scanner walks one field's text.
@@ -451,7 +449,8 @@ func (w *scanner) continued(n int, uri string, start, end int) {
 		return
 	}
 	last := w.found[len(w.found)-1]
-	if had > 0 && !last.token {
+	mended := had > 0 && strings.Contains(last.key, "@thread") && !strings.Contains(w.found[n].key, "@thread")
+	if had > 0 && !last.token && !mended {
 		w.found = w.found[:keep]
 		return
 	}
