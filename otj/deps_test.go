@@ -23,27 +23,49 @@ const module = "github.com/onetouchjoin/onetouchjoin"
 var allowed = []struct{ pkg, imports string }{
 	{"internal/jsonc", "github.com/tailscale/hujson"},
 	{"internal/timezone", ""},
+	{"internal/markup", ""},
 
 	{"calendar", ""},
 	{"calendar/calendartest", "calendar"},
-	{"calendar/ics", "calendar internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
+	{"calendar/ics", "calendar internal/markup internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
-	{"internal/googlejson", "calendar internal/timezone"},
-	{"calendar/invite", "calendar calendar/ics internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
+	{"internal/googlejson", "calendar internal/markup internal/timezone"},
+	{"calendar/invite", "calendar calendar/ics internal/markup internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
 	{"rules/internal/rebound", ""},
 	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
-	{"rules", "calendar"},
+	{"rules", "calendar internal/jsonc rules/internal/jinja rules/internal/rebound"},
+	{"rules/rulestest", "calendar calendar/invite internal/jsonc rules"},
 
 	{"otj", "calendar rules"},
 	{"endpoints/endpointtest", "calendar rules otj"},
 	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
+
+	{"readiness", "calendar"},
+	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},
+	{"control/storetest", "control"},
+	{"control/sqlite", "control modernc.org/sqlite"},
+	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
+
+	{"internal/office", "otj"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app"},
+
+	{"examples/embed-rules", "calendar calendar/ics rules"},
+	{"examples/replay-corpus", "rules rules/rulestest"},
+	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
 // inTests are imports that the tests of every package may have.
-var inTests = []string{"github.com/stretchr/testify/", "github.com/google/go-cmp/", module + "/"}
+var inTests = []string{
+	"github.com/stretchr/testify/", "github.com/google/go-cmp/", module + "/",
+	"github.com/teambition/rrule-go", // the recurrence rules of go-ical, compared with ours
+	"github.com/PuerkitoBio/goquery", // the reference path that the scanner is compared with
+	"golang.org/x/net/html",
+}
 
 func TestImportsFollowTheData(t *testing.T) {
 	line := map[string]int{}

@@ -63,11 +63,11 @@ type Alarmer interface {
 // Alarm is something that an administrator should look at.
 type Alarm struct {
 	// Code names the kind of alarm, as in "foreign-bookings". It is stable.
-	Code string
+	Code string `json:"code"`
 	// Text says what is wrong and what to do, as a sentence without secrets.
-	Text string
+	Text string `json:"text"`
 	// Since is when it began, in UTC.
-	Since time.Time
+	Since time.Time `json:"since"`
 }
 
 // The errors of endpoints that callers act upon. Test for them with [errors.Is].

@@ -44,6 +44,18 @@ type entry struct {
 	found  map[*rules.Engine]*found
 }
 
+// known is what an engine has found, or another one if it never saw the event.
+func (en *entry) known(e *rules.Engine) *found {
+	if r := en.found[e]; r != nil {
+		return r
+	}
+	for _, r := range en.found {
+		return r
+	}
+	return &found{}
+}
+
+// found is what an engine has found in an event, or why it has not.
 type found struct {
 	match rules.Match
 	ok    bool
@@ -94,13 +106,17 @@ func (f *feed) events(e *rules.Engine, add func(calendar.Event, *found)) (ok boo
 	if f.entries == nil {
 		return false, f.failing
 	}
-	for _, en := range f.entries {
-		if en.found[e] == nil {
-			return false, f.failing
+	// While the calendar cannot be read, what other rules have found is better
+	// than nothing.
+	if f.failing.IsZero() {
+		for _, en := range f.entries {
+			if en.found[e] == nil {
+				return false, time.Time{}
+			}
 		}
 	}
 	for _, en := range f.entries {
-		add(en.ev, en.found[e])
+		add(en.ev, en.known(e))
 	}
 	return true, time.Time{}
 }
@@ -257,7 +273,11 @@ func (f *feed) read(ctx context.Context) error {
 	f.mu.Lock()
 	w := f.readWindow(time.Now())
 	f.mu.Unlock()
-	delta, err := f.fetch(ctx, w)
+	var delta calendar.Delta
+	err := f.svc.guard("the calendar's provider", func() (err error) {
+		delta, err = f.fetch(ctx, w)
+		return err
+	})
 	var partial *calendar.PartialError
 	f.mu.Lock()
 	was := f.status.Error
@@ -278,7 +298,13 @@ func (f *feed) read(ctx context.Context) error {
 		}
 		return err
 	}
-	changed := f.update(delta, partial, w)
+	changed, bad := f.update(delta, partial, w)
+	if len(bad) > 0 {
+		if partial != nil {
+			bad = append(slices.Clone(partial.Bad), bad...)
+		}
+		partial = &calendar.PartialError{Mailbox: f.src.Mailbox, Bad: bad}
+	}
 	f.status.LastRead = time.Now().UTC()
 	f.status.Events = len(f.entries)
 	f.status.Error = ""
@@ -345,8 +371,9 @@ func (f *feed) lacks() bool {
 }
 
 // update takes what was read into f.entries, and reports whether anything is
-// different. f.mu is held.
-func (f *feed) update(delta calendar.Delta, partial *calendar.PartialError, w calendar.Window) bool {
+// different, and which events broke the rules: they stay what they were. f.mu is
+// held.
+func (f *feed) update(delta calendar.Delta, partial *calendar.PartialError, w calendar.Window) (changed bool, bad []calendar.EventError) {
 	old := f.entries
 	next := make(map[string]*entry, len(delta.Changed))
 	if !delta.Full {
@@ -362,25 +389,50 @@ func (f *feed) update(delta calendar.Delta, partial *calendar.PartialError, w ca
 	}
 	for i := range delta.Changed {
 		ev := &delta.Changed[i]
-		next[ev.ID] = f.entry(ev, old[ev.ID])
+		err := f.svc.guard("the rules engine", func() error {
+			next[ev.ID] = f.entry(ev, old[ev.ID])
+			return nil
+		})
+		if err != nil {
+			bad = append(bad, calendar.EventError{ID: ev.ID, UID: ev.UID, Err: err})
+			if en := old[ev.ID]; en != nil {
+				next[ev.ID] = f.keep(en)
+			}
+		}
 	}
 	if partial != nil {
 		// An event that broke stays what it was.
 		for _, bad := range partial.Bad {
 			for id, en := range old {
 				if next[id] == nil && w.Overlaps(en.ev.Start, en.ev.End) && (bad.ID == id || bad.ID == "" && bad.UID != "" && bad.UID == en.ev.UID) {
-					next[id] = en
+					next[id] = f.keep(en)
 				}
 			}
 		}
 	}
 	f.token, f.window = delta.Token, w
-	changed := old == nil || len(old) != len(next)
+	changed = old == nil || len(old) != len(next)
 	for id, en := range next {
 		changed = changed || old[id] != en
 	}
 	f.entries = next
-	return changed
+	return changed, bad
+}
+
+// keep returns the entry of an event that can no longer be read. An engine that
+// never saw it takes what another has found. f.mu is held.
+func (f *feed) keep(en *entry) *entry {
+	out := en
+	for _, e := range f.engines {
+		if out.found[e] != nil {
+			continue
+		}
+		if out == en {
+			out = &entry{ev: en.ev, digest: en.digest, found: maps.Clone(en.found)}
+		}
+		out.found[e] = en.known(e)
+	}
+	return out
 }
 
 // entry makes the entry of an event, or returns the one that there is if it is

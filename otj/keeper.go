@@ -331,7 +331,9 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	err := k.svc.writers.do(ctx, func() error {
 		sctx, cancel := context.WithTimeout(ctx, k.svc.opts.ShowTimeout)
 		defer cancel()
-		return c.room.Endpoint.Show(sctx, append([]Meeting(nil), meetings...))
+		return k.svc.guard("the adapter of the device", func() error {
+			return c.room.Endpoint.Show(sctx, append([]Meeting(nil), meetings...))
+		})
 	})
 	if ctx.Err() != nil {
 		return

@@ -276,6 +276,46 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+func TestPlanPrefer(t *testing.T) {
+	all := event("a", 0, location("tel:+1 https://x.example/ h323:1 sips:s@x.example sip:n@x.example sip:m@x.example"))
+	schemes := []rules.Scheme{rules.SIP, rules.SIPS, rules.H323, rules.HTTPS, rules.TEL}
+	s := DefaultSettings()
+	for _, tt := range []struct {
+		prefer []rules.Scheme
+		cannot rules.Scheme
+		want   string
+	}{
+		{s.Prefer, rules.SchemeNone, "sip:n@x.example"},
+		{s.Prefer, rules.SIP, "sips:s@x.example"},
+		{[]rules.Scheme{rules.H323, rules.SIP}, rules.SchemeNone, "h323:1"},
+		{[]rules.Scheme{rules.H323, rules.SIPS, rules.SIP}, rules.H323, "sips:s@x.example"},
+		{[]rules.Scheme{rules.HTTPS}, rules.SchemeNone, "https://x.example/"},
+		{[]rules.Scheme{rules.HTTPS}, rules.HTTPS, "tel:+1"}, // the rest in the order of the match
+		{nil, rules.SchemeNone, "tel:+1"},
+	} {
+		s.Prefer = tt.prefer
+		got := plan([]calendar.Event{all}, &s, ordered{schemes}, func(a rules.Address) bool { return a.Scheme != tt.cannot })
+		assert.Equal(t, tt.want, got.Meetings[0].Join.URI, "%v but %v", tt.prefer, tt.cannot)
+	}
+}
+
+// ordered is a finder whose addresses stand in the order of the location.
+type ordered struct{ schemes []rules.Scheme }
+
+func (o ordered) Find(ev *calendar.Event) (rules.Match, bool) {
+	m := rules.Match{Service: "sip", Rule: "test"}
+	for _, w := range strings.Fields(ev.Location) {
+		for _, scheme := range o.schemes {
+			if strings.HasPrefix(w, scheme.String()+":") {
+				m.Addresses = append(m.Addresses, rules.Address{Scheme: scheme, URI: w})
+			}
+		}
+	}
+	return m, true
+}
+
+func (ordered) Why(*calendar.Event) string { return "" }
+
 func TestPlanTitle(t *testing.T) {
 	with := func(replace ReplaceSubject, template string) func(*Settings) {
 		return func(s *Settings) { s.ReplaceSubject, s.SubjectTemplate = replace, template }

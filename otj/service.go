@@ -3,7 +3,9 @@ package otj
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -282,6 +284,19 @@ func (s *Service) retry(failures int) time.Duration {
 		}
 	}
 	return d*3/4 + time.Duration(rand.Float64()*float64(d)/2)
+}
+
+// guard turns a panic of f into an error: a mistake in one adapter, or an invite
+// that breaks the rules, must not end the service of all rooms. What the panic
+// said may hold a secret; the stack that is logged does not.
+func (s *Service) guard(what string, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.opts.Logger.Error("panic", "in", what, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%s has a programming error, whose stack is in the log", what)
+		}
+	}()
+	return f()
 }
 
 // limit bounds how much is done at a time.

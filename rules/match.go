@@ -5,6 +5,45 @@
 // calendar hands it an event, it hands package otj a [Match]. An [Engine] is
 // built once from a list of rules and is then immutable; [Default] has the
 // rules that come with the package.
+//
+// # From an event to a match
+//
+//  1. Each field is searched for links and addresses: the calendar's own data,
+//     location, subject, body. The search goes by slashes and at-signs, and
+//     compares hosts from the right, label by label. Nothing is decoded before a
+//     host is known, so a text without a meeting costs one look at its bytes.
+//  2. A candidate is decoded as a reader of mail would: character references,
+//     invisible signs, tags inside of it, lines that mail has cut. What
+//     surrounds it in a sentence is cut off.
+//  3. Links that a security gateway has rewritten are opened, one in the other,
+//     and so are pages that only start an app. See [Unwrap]. Only known wrappers
+//     are opened: a link inside any other link's query is none. A working join
+//     path is kept as it stands; only scheme and host are put in lower case, and
+//     a root dot is taken off.
+//  4. The rules say which service the link is of, and the meeting's number.
+//  5. Where something was found, the body is read as text: numbers, passcodes
+//     and the addresses for video devices are attached to the meeting that they
+//     stand beside. A meeting whose link a gateway hides is rebuilt from them.
+//  6. Meetings are ranked: the better field first, then the earlier position. Of
+//     two links to one meeting the one with a passcode is taken.
+//
+// [Engine.Explain] shows these steps for one event, and [Engine.Why] says in a
+// few words why there is nothing.
+//
+// # Limits
+//
+// Of a field 1 MB is searched, of a body 256 KB are read as text; a link may
+// have 8 KB, six wrappers around it, and an event 256 links and addresses. What
+// is beyond them is left out, and Explain and Why say so.
+//
+// # What it does not do
+//
+// It asks no server: a link that Mimecast or another gateway keeps to itself
+// stays closed. It does not guess encodings: transfer encodings and charsets are
+// undone before a text becomes an event. Jitsi, Pexip, Cisco Meeting Server and
+// Skype for Business on a customer's own host are known by their paths, and
+// other services there need a rule. Labels are known in some twenty languages;
+// in others a Teams meeting's number and passcode are known by their shape.
 package rules
 
 import (

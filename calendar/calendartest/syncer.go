@@ -26,7 +26,7 @@ var syncerCases = []testCase{
 					return fmt.Errorf("Sync: %w", err)
 				}
 				if !d.Full {
-					return errors.New("Full is not set for an empty token")
+					return errors.New("for an empty token, Delta.Full is not set")
 				}
 				c.apply(d)
 				if err := c.holds("a", "b"); err != nil {

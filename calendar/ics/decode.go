@@ -29,10 +29,10 @@ type Options struct {
 	// MaxEvents bounds the VEVENTs of a file. The default is 100,000.
 	MaxEvents int
 	// MaxOccurrences bounds the occurrences of one event in a window. The
-	// default is 10,000.
+	// default is 2,000.
 	MaxOccurrences int
 	// MaxTotal bounds the occurrences of all events in a window. The default
-	// is 100,000.
+	// is 20,000.
 	MaxTotal int
 }
 
@@ -44,8 +44,8 @@ func (o *Options) defaults() Options {
 	set(&out.MaxBytes, 32<<20)
 	set(&out.MaxProperty, 4<<20)
 	set(&out.MaxEvents, 100_000)
-	set(&out.MaxOccurrences, 10_000)
-	set(&out.MaxTotal, 100_000)
+	set(&out.MaxOccurrences, 2_000)
+	set(&out.MaxTotal, 20_000)
 	return out
 }
 
@@ -57,9 +57,15 @@ func set[T int | int64](v *T, def T) {
 
 // Limits that nobody needs to change.
 const (
-	maxDepth  = 32         // components inside each other
-	maxParam  = 1000       // bytes of a parameter's value
-	ruleSteps = 20_000_000 // periods of recurrence rules looked at, for one window
+	maxDepth      = 32         // components inside each other
+	maxParam      = 1000       // bytes of a parameter's value
+	maxParams     = 50         // of a property
+	maxLinks      = 100        // of an event; further ones are left out
+	maxProperties = 200        // of an event, in Event.Properties; so are these
+	maxText       = 64 << 10   // bytes of a value in Event.Properties that is put together of several
+	maxZones      = 1000       // names of time zones in a VCALENDAR
+	zoneSteps     = 1_000_000  // work on the rules of its VTIMEZONEs
+	ruleSteps     = 20_000_000 // work on the recurrence rules of a calendar, for one window
 )
 
 // Calendar is the content of iCalendar data. It is immutable and safe for

@@ -10,6 +10,7 @@ import (
 	ical "github.com/emersion/go-ical"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/markup"
 )
 
 // vevent is a VEVENT with its values read.
@@ -134,6 +135,7 @@ func (v *vevent) times(props ical.Props, zone zoneOf, loc *time.Location) error 
 		if err != nil {
 			return err
 		}
+		end = end.in(v.start)
 		if end.Before(v.start.Time) {
 			return fmt.Errorf("DTEND %s is before DTSTART %s", rawValue(props, ical.PropDateTimeEnd), rawValue(props, ical.PropDateTimeStart))
 		}
@@ -200,6 +202,7 @@ func (v *vevent) recurrences(props ical.Props, zone zoneOf, loc *time.Location) 
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
+				m = m.in(v.start)
 				if name == ical.PropExceptionDates {
 					v.exdates = append(v.exdates, m)
 					continue
@@ -324,18 +327,22 @@ func (v *vevent) answer(mailbox string) calendar.Response {
 	return calendar.ResponseUnknown
 }
 
+// body returns the text in its forms. Some producers write HTML into
+// DESCRIPTION and do not say so.
 func body(props ical.Props) calendar.Body {
 	var out calendar.Body
-	for _, name := range []string{ical.PropDescription, "X-ALT-DESC", "STYLED-DESCRIPTION"} {
+	for _, name := range []string{"X-ALT-DESC", "STYLED-DESCRIPTION", ical.PropDescription} {
 		for i := range props[name] {
 			p := &props[name][i]
 			s := strings.TrimSpace(decoded(p))
-			into := &out.Plain
-			if strings.EqualFold(p.Params.Get("FMTTYPE"), "text/html") || name == "X-ALT-DESC" {
-				into = &out.HTML
-			}
-			if *into == "" {
-				*into = s
+			html := strings.EqualFold(p.Params.Get("FMTTYPE"), "text/html") || name == "X-ALT-DESC" || markup.IsHTML(s)
+			switch {
+			case !html && out.Plain == "":
+				out.Plain = s
+			case html && out.HTML == "":
+				out.HTML = s
+			case html && name == ical.PropDescription && s != out.HTML:
+				out.HTML += "\n" + s // it may differ from the other
 			}
 		}
 	}
@@ -366,19 +373,8 @@ func (v *vevent) links(props ical.Props, order []string) {
 		if value == "" {
 			continue
 		}
-		if strings.HasPrefix(name, "X-") || name == "CONTACT" || name == "COMMENT" {
-			if v.ev.Properties == nil {
-				v.ev.Properties = make(map[string]string)
-			}
-			if before, ok := v.ev.Properties[name]; ok && name != "X-ALT-DESC" {
-				value, p = before+"\n"+value, &ical.Prop{Params: p.Params, Value: value}
-			} else {
-				p = &ical.Prop{Params: p.Params, Value: value}
-			}
-			if name != "X-ALT-DESC" { // it is the body
-				v.ev.Properties[name] = value
-			}
-			value = p.Value
+		if strings.HasPrefix(name, "X-") && name != "X-ALT-DESC" || name == "CONTACT" || name == "COMMENT" {
+			v.property(name, value)
 		}
 		if notJoin[name] || !uri.MatchString(value) {
 			continue
@@ -387,6 +383,22 @@ func (v *vevent) links(props ical.Props, order []string) {
 		if name == "X-GOOGLE-CONFERENCE" {
 			source = calendar.SourceGoogleMeet
 		}
-		v.ev.Links = append(v.ev.Links, calendar.Link{URI: value, Source: source})
+		if len(v.ev.Links) < maxLinks {
+			v.ev.Links = append(v.ev.Links, calendar.Link{URI: value, Source: source})
+		}
+	}
+}
+
+// property adds a value to Properties. Several of one name are lines of one text.
+func (v *vevent) property(name, value string) {
+	if v.ev.Properties == nil {
+		v.ev.Properties = make(map[string]string)
+	}
+	before, ok := v.ev.Properties[name]
+	switch {
+	case ok && len(before)+len(value) < maxText:
+		v.ev.Properties[name] = before + "\n" + value
+	case !ok && len(v.ev.Properties) < maxProperties:
+		v.ev.Properties[name] = value
 	}
 }

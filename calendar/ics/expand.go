@@ -139,12 +139,13 @@ func (v *vevent) replaced() moment {
 	if masters := v.series.masters; len(masters) == 1 && masters[0].err == nil {
 		return masters[0].occurrence(*v.recurrence)
 	}
-	return *v.recurrence
+	return moment{Time: v.recurrence.Time, date: v.recurrence.date}
 }
 
 // occurrence returns t in the form of the series' own start: some producers
 // name an occurrence by its date alone, or an all-day one by a time.
 func (v *vevent) occurrence(t moment) moment {
+	t = t.in(v.start)
 	switch day, _ := civilOf(t.Time); {
 	case v.start.date && !t.date:
 		return moment{Time: civil(day, 0, v.start.Location()), date: true}
@@ -152,8 +153,7 @@ func (v *vevent) occurrence(t moment) moment {
 		_, sec := civilOf(v.start.Time)
 		return moment{Time: civil(day, sec, v.start.Location())}
 	}
-	t.utc = false
-	return t
+	return moment{Time: t.Time, date: t.date}
 }
 
 // Events returns the occurrences that overlap w, as they are in the calendar of
@@ -206,12 +206,14 @@ type expansion struct {
 	mailbox string
 	w       calendar.Window
 	steps   int
+	answer  calendar.Response // to the event that is being added
 	out     []calendar.Event
 	bad     []calendar.EventError
 }
 
 // add appends the occurrences of an event.
 func (x *expansion) add(v *vevent) error {
+	x.answer = v.answer(x.mailbox)
 	switch {
 	case v.err != nil:
 		return v.err
@@ -268,7 +270,7 @@ func (x *expansion) addSeries(v *vevent) error {
 	hi, _ := civilOf(x.w.To.In(loc))
 	lo, hi = lo-1, hi+1
 	if len(v.rules) == 0 {
-		take(v.start, v.length)
+		take(v.occurrence(v.start), v.length)
 	}
 	for _, r := range v.rules {
 		done := r.days(startDay, lo, hi, &x.steps, func(day int) bool {
@@ -307,7 +309,7 @@ func (x *expansion) append(v *vevent, id string, start moment, length span) bool
 	}
 	ev := v.ev
 	ev.ID, ev.Start, ev.End = id, start.Time, end
-	ev.Response = v.answer(x.mailbox)
+	ev.Response = x.answer
 	v.own(&ev)
 	x.out = append(x.out, ev)
 	return true

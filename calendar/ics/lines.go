@@ -247,7 +247,7 @@ func parseLine(raw []byte) (line, bool) {
 	for strings.HasPrefix(rest, ";") {
 		var p param
 		p, rest = parseParam(rest[1:])
-		if p.name != "" {
+		if len(out.params) < maxParams && p.name != "" {
 			out.params = append(out.params, p)
 		}
 	}
@@ -267,7 +267,6 @@ func parseParam(s string) (param, string) {
 	}
 	p := param{name: strings.ToUpper(strings.TrimSpace(s[:n]))}
 	if s[n] != '=' { // as in ";QUOTED-PRINTABLE:"
-		p.name, p.value = "", p.name
 		return p, s[n:]
 	}
 	s = s[n+1:]
@@ -316,12 +315,12 @@ func dateProperty(name string) bool {
 // it and no quotes, as in ";TZID=(UTC+01:00) Amsterdam, Berlin:20260102T030405":
 // in a property of this kind the value is what looks like a date.
 func quoteZone(rest string) string {
-	n := strings.Index(strings.ToUpper(rest), ";TZID=")
+	n := strings.Index(strings.ToUpper(rest[:min(len(rest), 2*maxParam)]), ";TZID=")
 	if n < 0 || strings.HasPrefix(rest[n+6:], `"`) {
 		return rest
 	}
 	zone := rest[n+6:]
-	for at := 0; ; {
+	for at := 0; at <= maxParam; {
 		i := strings.IndexAny(zone[at:], ":;")
 		if i < 0 {
 			return rest
@@ -329,12 +328,13 @@ func quoteZone(rest string) string {
 		at += i
 		after := strings.TrimSpace(zone[at+1:])
 		isDate := zone[at] == ':' && (after == "" || len(after) >= 8 && digits(after[:4]))
-		isParam := zone[at] == ';' && strings.HasPrefix(strings.ToUpper(after), "VALUE=")
+		isParam := zone[at] == ';' && len(after) >= 6 && strings.EqualFold(after[:6], "VALUE=")
 		if isDate || isParam {
 			return rest[:n+6] + `"` + strings.ReplaceAll(zone[:at], `"`, "") + `"` + zone[at:]
 		}
 		at++
 	}
+	return rest
 }
 
 func digits(s string) bool {

@@ -30,7 +30,9 @@ func NewFile(path string, opts *Options) *File { return &File{path, opts.default
 
 // Events implements [calendar.Provider].
 func (f *File) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
-	return read(ctx, mailbox, w, &f.opts, func() (io.ReadCloser, error) { return os.Open(f.path) })
+	return read(ctx, mailbox, w, &f.opts, func() (fs.File, error) {
+		return openFile(func() (fs.FileInfo, error) { return os.Stat(f.path) }, func() (*os.File, error) { return os.Open(f.path) }, &f.opts)
+	})
 }
 
 // Folder is the provider over a folder of files, one for each mailbox: that of
@@ -50,7 +52,7 @@ func NewFolder(dir string, opts *Options) *Folder { return &Folder{dir, opts.def
 
 // Events implements [calendar.Provider].
 func (f *Folder) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
-	return read(ctx, mailbox, w, &f.opts, func() (io.ReadCloser, error) {
+	return read(ctx, mailbox, w, &f.opts, func() (fs.File, error) {
 		if !plainName(mailbox) {
 			return nil, fmt.Errorf("%w: %q cannot be the name of a file", calendar.ErrNotFound, mailbox)
 		}
@@ -59,7 +61,8 @@ func (f *Folder) Events(ctx context.Context, mailbox string, w calendar.Window) 
 			return nil, folderError{err}
 		}
 		defer root.Close()
-		return root.Open(mailbox + ".ics")
+		name := mailbox + ".ics"
+		return openFile(func() (fs.FileInfo, error) { return root.Stat(name) }, func() (*os.File, error) { return root.Open(name) }, &f.opts)
 	})
 }
 
@@ -78,7 +81,7 @@ func plainName(s string) bool {
 }
 
 // read opens, decodes and expands a calendar.
-func read(ctx context.Context, mailbox string, w calendar.Window, opts *Options, open func() (io.ReadCloser, error)) ([]calendar.Event, error) {
+func read(ctx context.Context, mailbox string, w calendar.Window, opts *Options, open func() (fs.File, error)) ([]calendar.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failure(mailbox, err)
 	}
@@ -87,21 +90,26 @@ func read(ctx context.Context, mailbox string, w calendar.Window, opts *Options,
 		return nil, failure(mailbox, err)
 	}
 	defer r.Close()
-	if f, ok := r.(fs.File); ok {
-		switch st, err := f.Stat(); {
-		case err != nil:
-			return nil, failure(mailbox, err)
-		case !st.Mode().IsRegular():
-			return nil, failure(mailbox, fmt.Errorf("%s is not a file", st.Name()))
-		case st.Size() > opts.MaxBytes:
-			return nil, failure(mailbox, fmt.Errorf("%s has %d bytes, and the limit is %d", st.Name(), st.Size(), opts.MaxBytes))
-		}
-	}
 	cal, err := Decode(contextReader{ctx, r}, opts)
 	if err != nil {
 		return nil, failure(mailbox, err)
 	}
 	return cal.Events(ctx, mailbox, w)
+}
+
+// openFile opens a regular file within the size limit. It looks first: to open a
+// pipe would wait for its other end.
+func openFile(stat func() (fs.FileInfo, error), open func() (*os.File, error), opts *Options) (fs.File, error) {
+	st, err := stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file", st.Name())
+	case st.Size() > opts.MaxBytes:
+		return nil, fmt.Errorf("%s has %d bytes, and the limit is %d", st.Name(), st.Size(), opts.MaxBytes)
+	}
+	return open()
 }
 
 // contextReader ends with the context.

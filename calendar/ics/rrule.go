@@ -99,7 +99,9 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 				if err != nil {
 					return nil, bad("BYDAY: %v", err)
 				}
-				r.byDay = append(r.byDay, w)
+				if !slices.Contains(r.byDay, w) {
+					r.byDay = append(r.byDay, w)
+				}
 			}
 		case "BYMONTHDAY":
 			if r.byMonthDay, err = numbers(v, 31); err != nil {
@@ -215,7 +217,7 @@ var lastDay = daysFromCivil(9999, 12, 31)
 // days calls yield with the days of the rule that are in lo to hi, in order,
 // until it returns false. The first day of the rule is start, whether it fits
 // the rest of the rule or not. It goes at once to lo where COUNT does not ask
-// for the days before to be counted. Each step is paid from steps; it returns
+// for the days before to be counted. The work is paid from steps; it returns
 // false when they are used up.
 func (r *rule) days(start, lo, hi int, steps *int, yield func(day int) bool) bool {
 	hi = min(hi, lastDay)
@@ -254,9 +256,15 @@ func (r *rule) days(start, lo, hi int, steps *int, yield func(day int) bool) boo
 			return true
 		}
 	}
+	cost := 1
+	if len(r.byDay) > 0 && r.freq == monthly {
+		cost = 31 * len(r.byDay)
+	} else if len(r.byDay) > 0 && r.freq == yearly {
+		cost = 366 * len(r.byDay)
+	}
 	var set []int
 	for k := first; ; k++ {
-		if *steps--; *steps < 0 {
+		if *steps -= cost; *steps < 0 {
 			return false
 		}
 		var begin int

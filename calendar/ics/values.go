@@ -104,6 +104,7 @@ type moment struct {
 	time.Time      // a date is midnight in the calendar's zone
 	date      bool // the value is a date
 	utc       bool // the value ends in "Z"
+	floating  bool // the value is a time without a zone
 }
 
 // zoneOf returns the zone for a TZID.
@@ -170,7 +171,7 @@ func parseMoment(value, tzid string, zone zoneOf, def *time.Location) (moment, e
 			return moment{}, err
 		}
 	}
-	return moment{Time: civil(daysFromCivil(year, month, day), hour*3600+minute*60+second, loc), utc: suffix == "Z"}, nil
+	return moment{Time: civil(daysFromCivil(year, month, day), hour*3600+minute*60+second, loc), utc: suffix == "Z", floating: suffix == "" && tzid == ""}, nil
 }
 
 // utcOffset reads "+0100", "-0330" or "+013045".
@@ -247,6 +248,16 @@ func parseDuration(value string) (span, error) {
 		return span{}, fmt.Errorf("duration %q is negative", value)
 	}
 	return out, nil
+}
+
+// in returns a floating time in the zone of another value of the same event:
+// some producers name the zone in DTSTART alone.
+func (m moment) in(of moment) moment {
+	if m.floating && !of.floating && !of.date {
+		day, sec := civilOf(m.Time)
+		m.Time = civil(day, sec, of.Location())
+	}
+	return m
 }
 
 // maxDays bounds the length of one occurrence.

@@ -19,6 +19,7 @@ import (
 type zoneTable struct {
 	defined map[string]*ical.Component
 	found   map[string]zoneResult
+	steps   int // of work done on rules
 }
 
 type zoneResult struct {
@@ -29,6 +30,9 @@ type zoneResult struct {
 func (z *zoneTable) zone(tzid string) (*time.Location, error) {
 	if r, ok := z.found[tzid]; ok {
 		return r.loc, r.err
+	}
+	if len(z.found) >= maxZones {
+		return nil, fmt.Errorf("time zone %q: the calendar has more than %d", tzid, maxZones)
 	}
 	loc, err := z.resolve(tzid)
 	if z.found == nil {
@@ -44,7 +48,9 @@ func (z *zoneTable) resolve(tzid string) (*time.Location, error) {
 	}
 	var bad error
 	if comp, ok := z.defined[strings.TrimSpace(tzid)]; ok {
-		loc, err := location(tzid, comp)
+		left := zoneSteps - z.steps
+		loc, err := location(tzid, comp, &left)
+		z.steps = zoneSteps - left
 		if err == nil {
 			return loc, nil
 		}
@@ -72,9 +78,8 @@ const firstYear, lastYear = 1970, 2100
 
 // location builds a time.Location from the rules of a VTIMEZONE (RFC 5545,
 // section 3.6.5), such as those of Exchange's "Customized Time Zone".
-func location(name string, comp *ical.Component) (*time.Location, error) {
+func location(name string, comp *ical.Component, steps *int) (*time.Location, error) {
 	var ts []transition
-	steps := 50_000
 	for _, child := range comp.Children {
 		if child.Name != ical.CompTimezoneStandard && child.Name != ical.CompTimezoneDaylight {
 			continue
@@ -105,7 +110,7 @@ func location(name string, comp *ical.Component) (*time.Location, error) {
 				r.until.Time = r.until.Add(time.Duration(from) * time.Second) // compared by the clock
 			}
 			lo, hi := max(day+1, daysFromCivil(firstYear, 1, 1)), daysFromCivil(lastYear, 12, 31)
-			if !r.days(day, lo, hi, &steps, func(d int) bool {
+			if !r.days(day, lo, hi, steps, func(d int) bool {
 				t := civil(d, sec, time.UTC)
 				if r.until != nil && t.After(r.until.Time) {
 					return false
@@ -113,7 +118,7 @@ func location(name string, comp *ical.Component) (*time.Location, error) {
 				add(t)
 				return true
 			}) {
-				return nil, errors.New("too many transitions")
+				return nil, errors.New("its rules, with those of the zones before it, take too long to work out")
 			}
 		}
 		for _, p := range child.Props.Values(ical.PropRecurrenceDates) {

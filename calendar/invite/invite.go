@@ -31,6 +31,7 @@ import (
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/ics"
+	"github.com/onetouchjoin/onetouchjoin/internal/markup"
 )
 
 // Options change how invites are read. The zero value is the default.
@@ -133,22 +134,27 @@ func form(name string, data []byte) fileForm {
 		return formHTML
 	case ".json", ".jsonl", ".ndjson":
 		return formJSON
-	case ".txt", ".text", ".md":
-		return formText
 	}
 	head := strings.TrimSpace(plainText(data[:min(len(data), 64<<10)], ""))
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".txt", ".text", ".md":
+		if markup.BeginsHTML(head) { // a body that was saved under a wrong name
+			return formHTML
+		}
+		return formText
+	}
 	switch {
 	case beginsICS.MatchString(head):
 		return formICS
 	case strings.HasPrefix(head, "{"), strings.HasPrefix(head, "["):
 		return formJSON
-	case beginsHTML.MatchString(head):
+	case markup.BeginsHTML(head):
 		return formHTML
 	case isMail(head):
 		return formEML
 	case hasICS.MatchString(head):
 		return formICS
-	case hasHTML.MatchString(head):
+	case markup.IsHTML(head):
 		return formHTML
 	}
 	return formText
@@ -157,8 +163,6 @@ func form(name string, data []byte) fileForm {
 var (
 	beginsICS  = regexp.MustCompile(`^(?i)BEGIN:V(?:CALENDAR|EVENT)\b`)
 	hasICS     = regexp.MustCompile(`(?m)^BEGIN:V(?:CALENDAR|EVENT)\s*$`)
-	beginsHTML = regexp.MustCompile(`^(?i)<(?:!doctype\s+html|!--|html|head|body|meta|div|p|table|style|span|font|br|a\s|b>|h[1-6]|ul|title|center)`)
-	hasHTML    = regexp.MustCompile(`(?i)</(?:p|div|a|span|td|body|html|li|b|strong|font)>|<br\s*/?>`)
 	mailHeader = regexp.MustCompile(`(?im)^(?:MIME-Version|Content-Type|Received|Message-ID|Return-Path|Delivered-To|Content-Transfer-Encoding):`)
 	headerLine = regexp.MustCompile(`^[!-9;-~]+:`)
 )
@@ -192,10 +196,13 @@ func plainText(data []byte, label string) string {
 	return orWindows(data)
 }
 
-// htmlText is plainText for HTML, which may name its charset in a <meta>.
+// htmlText is plainText for HTML, which may name its charset in a <meta>. What
+// is UTF-8 is taken as that all the same: pages are converted without a change
+// of their <meta>.
 func htmlText(data []byte, label string) string {
 	if label == "" {
-		if _, name, certain := charset.DetermineEncoding(data, ""); certain {
+		_, name, _ := charset.DetermineEncoding(data, "")
+		if name == "iso-2022-jp" || !utf8.Valid(data) {
 			label = name
 		}
 	}

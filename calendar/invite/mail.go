@@ -20,8 +20,8 @@ import (
 // are often cut, edited or saved by programs that do.
 
 const (
-	maxDepth = 20   // parts inside each other
-	maxParts = 1000 // of one mail
+	maxDepth = 20  // parts inside each other
+	maxParts = 200 // of one mail
 )
 
 // message is a mail or a part of one.

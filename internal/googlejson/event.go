@@ -8,11 +8,11 @@ package googlejson
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/markup"
 	"github.com/onetouchjoin/onetouchjoin/internal/timezone"
 )
 
@@ -90,7 +90,7 @@ func (e *Event) Calendar() (calendar.Event, error) {
 		ID: e.ID, UID: e.ICalUID, SeriesID: e.RecurringEventID,
 		Subject: e.Summary, Location: e.Location, Revision: e.ETag,
 	}
-	if isHTML.MatchString(e.Description) {
+	if markup.IsHTML(e.Description) {
 		out.Body.HTML = e.Description
 	} else {
 		out.Body.Plain = e.Description
@@ -138,10 +138,6 @@ func (e *Event) Calendar() (calendar.Event, error) {
 	}
 	return out, nil
 }
-
-// isHTML finds the tags that Google's editor makes. An address in angle
-// brackets is none.
-var isHTML = regexp.MustCompile(`(?i)<(?:br|p|div|span|ul|ol|li|b|i|u|html|body|table|h[1-6])\s*/?>|<a\s+href|</[a-z]+>`)
 
 func response(s string) calendar.Response {
 	switch s {

@@ -21,6 +21,7 @@ import (
 // filterSpec is one filter. Its function may not keep args.
 type filterSpec struct {
 	name    string
+	about   string   // what it yields
 	params  []string // a last one that ends in … takes any number
 	min     int      // arguments that have to be there
 	pattern int      // the parameter that is a regular expression, from 1; 0 for none
@@ -31,32 +32,32 @@ type filterSpec struct {
 
 // filters are those that Pexip's templates have; its own start with pex_.
 var filters = []filterSpec{
-	{name: "abs", fn: filterAbs},
-	{name: "capitalize", fn: text(capitalize)},
-	{name: "count", fn: filterLength},
-	{name: "d", params: []string{"default_value", "boolean"}, fn: filterDefault},
-	{name: "default", params: []string{"default_value", "boolean"}, fn: filterDefault},
-	{name: "first", fn: func(m *machine, v Value, _ []Value, _ pattern) (Value, error) { return m.end(v, true) }},
-	{name: "float", params: []string{"default"}, fn: filterFloat},
-	{name: "format", params: []string{"value…"}, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
+	{name: "abs", about: "the number without its sign", fn: filterAbs},
+	{name: "capitalize", about: "first letter large, the others small", fn: text(capitalize)},
+	{name: "count", about: "same as length", fn: filterLength},
+	{name: "d", about: "same as default", params: []string{"default_value", "boolean"}, fn: filterDefault},
+	{name: "default", about: "default_value if the value is not there; with boolean=true also if it is empty", params: []string{"default_value", "boolean"}, fn: filterDefault},
+	{name: "first", about: "the first element or character", fn: func(m *machine, v Value, _ []Value, _ pattern) (Value, error) { return m.end(v, true) }},
+	{name: "float", about: "a number, or default (0.0) if it is none", params: []string{"default"}, fn: filterFloat},
+	{name: "format", about: "'%s.%03d'|format(a, b)", params: []string{"value…"}, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
 		s, err := sprintf(v.text(), args)
 		return Str(s), err
 	}},
-	{name: "int", params: []string{"default", "base"}, fn: filterInt},
-	{name: "join", params: []string{"d"}, fn: filterJoin},
-	{name: "last", fn: func(m *machine, v Value, _ []Value, _ pattern) (Value, error) { return m.end(v, false) }},
-	{name: "length", fn: filterLength},
-	{name: "lower", fn: text(strings.ToLower)},
-	{name: "range", params: []string{"stop", "step"}, fn: filterRange},
-	{name: "replace", params: []string{"old", "new", "count"}, min: 2, fn: filterReplace},
-	{name: "round", params: []string{"precision", "method"}, fn: filterRound},
-	{name: "striptags", fn: text(stripTags)},
-	{name: "trim", params: []string{"chars"}, fn: filterTrim},
-	{name: "truncate", params: []string{"length", "killwords", "end", "leeway"}, fn: filterTruncate},
-	{name: "upper", fn: text(strings.ToUpper)},
+	{name: "int", about: "a whole number, or default (0) if it is none; base is 10", params: []string{"default", "base"}, fn: filterInt},
+	{name: "join", about: "the elements as one text with d between them", params: []string{"d"}, fn: filterJoin},
+	{name: "last", about: "the last element or character", fn: func(m *machine, v Value, _ []Value, _ pattern) (Value, error) { return m.end(v, false) }},
+	{name: "length", about: "how many characters or elements", fn: filterLength},
+	{name: "lower", about: "small letters", fn: text(strings.ToLower)},
+	{name: "range", about: "5|range is the list 0 to 4; also range(start, stop, step)", params: []string{"stop", "step"}, fn: filterRange},
+	{name: "replace", about: "every old replaced by new, or the first count of them", params: []string{"old", "new", "count"}, min: 2, fn: filterReplace},
+	{name: "round", about: "rounded; method is common, ceil or floor", params: []string{"precision", "method"}, fn: filterRound},
+	{name: "striptags", about: "without HTML tags, runs of space made one", fn: text(stripTags)},
+	{name: "trim", about: "without space, or chars, at both ends", params: []string{"chars"}, fn: filterTrim},
+	{name: "truncate", about: "at most length characters (255), cut at a word unless killwords, with end (...)", params: []string{"length", "killwords", "end", "leeway"}, fn: filterTruncate},
+	{name: "upper", about: "capitals", fn: text(strings.ToUpper)},
 
-	{name: "pex_base64", fn: text(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) })},
-	{name: "pex_clean_phone_number", fn: text(func(s string) string {
+	{name: "pex_base64", about: "the text in base64", fn: text(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) })},
+	{name: "pex_clean_phone_number", about: "only + and digits", fn: text(func(s string) string {
 		return strings.Map(func(r rune) rune {
 			if r == '+' || r >= '0' && r <= '9' {
 				return r
@@ -64,59 +65,59 @@ var filters = []filterSpec{
 			return -1
 		}, s)
 	})},
-	{name: "pex_debug_log", params: []string{"message…"}, fn: text(func(string) string { return "" })},
-	{name: "pex_find_first_match", params: []string{"find_regex"}, min: 1, pattern: 1, fn: filterFindFirst},
-	{name: "pex_hash", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
+	{name: "pex_debug_log", about: "nothing; use otj explain", params: []string{"message…"}, fn: text(func(string) string { return "" })},
+	{name: "pex_find_first_match", about: "the first element of a list that the pattern matches", params: []string{"find_regex"}, min: 1, pattern: 1, fn: filterFindFirst},
+	{name: "pex_hash", about: "a whole number that depends on the text alone", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
 		h := fnv.New64a()
 		h.Write([]byte(v.text()))
 		return Integer(int(h.Sum64() >> 1)), nil
 	}},
-	{name: "pex_head", params: []string{"maxlength"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
+	{name: "pex_head", about: "at most maxlength characters from the start", params: []string{"maxlength"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
 		n, err := count(args[0])
 		return Str(runeSlice(v.text(), 0, n)), err
 	}},
-	{name: "pex_in_subnet", params: []string{"subnets"}, min: 1, fn: filterInSubnet},
-	{name: "pex_md5", fn: text(func(s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) })},
-	{name: "pex_regex_replace", params: []string{"find_regex", "replace_string"}, min: 2, pattern: 1, repl: 2, fn: filterRegexReplace},
-	{name: "pex_regex_search", params: []string{"pattern"}, min: 1, pattern: 1, fn: filterRegexSearch},
-	{name: "pex_require_min_length", params: []string{"length"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
+	{name: "pex_in_subnet", about: "whether an IP address is in one of the networks", params: []string{"subnets"}, min: 1, fn: filterInSubnet},
+	{name: "pex_md5", about: "the MD5 sum in hexadecimal", fn: text(func(s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) })},
+	{name: "pex_regex_replace", about: `every match of the pattern replaced; \1 is a group`, params: []string{"find_regex", "replace_string"}, min: 2, pattern: 1, repl: 2, fn: filterRegexReplace},
+	{name: "pex_regex_search", about: "as a function, pex_regex_search(pattern, text): the groups of the first match, from 0, or none", params: []string{"pattern"}, min: 1, pattern: 1, fn: filterRegexSearch},
+	{name: "pex_require_min_length", about: "the text; if it is shorter, the whole template counts as not applied", params: []string{"length"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
 		n, err := count(args[0])
 		if err == nil && max(0, v.length()) < n {
 			err = ErrNotApplied
 		}
 		return v, err
 	}},
-	{name: "pex_reverse", fn: text(func(s string) string {
+	{name: "pex_reverse", about: "the text backwards", fn: text(func(s string) string {
 		rs := []rune(s)
 		for i, j := 0, len(rs)-1; i < j; i, j = i+1, j-1 {
 			rs[i], rs[j] = rs[j], rs[i]
 		}
 		return string(rs)
 	})},
-	{name: "pex_safelinks_decode", unwraps: true, fn: unwrapper(func(gateway string) bool { return strings.Contains(gateway, "afe") })},
-	{name: "pex_strlen", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
+	{name: "pex_safelinks_decode", about: "the link inside of a Microsoft Safe Links link", unwraps: true, fn: unwrapper(func(gateway string) bool { return strings.Contains(gateway, "afe") })},
+	{name: "pex_strlen", about: "how many characters", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
 		return Integer(utf8.RuneCountInString(v.text())), nil
 	}},
-	{name: "pex_tail", params: []string{"maxlength"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
+	{name: "pex_tail", about: "at most maxlength characters from the end", params: []string{"maxlength"}, min: 1, fn: func(_ *machine, v Value, args []Value, _ pattern) (Value, error) {
 		n, err := count(args[0])
 		s := v.text()
 		all := utf8.RuneCountInString(s)
 		return Str(runeSlice(s, max(0, all-n), all)), err
 	}},
-	{name: "pex_to_json", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
+	{name: "pex_to_json", about: "the value as JSON", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
 		return Str(string(v.appendJSON(nil))), nil
 	}},
-	{name: "pex_to_uuid", fn: filterToUUID},
-	{name: "pex_update", params: []string{"values"}, min: 1, fn: filterUpdate},
-	{name: "pex_url_decode", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
+	{name: "pex_to_uuid", about: "a UUID of 16 bytes in base64", fn: filterToUUID},
+	{name: "pex_update", about: "a mapping with the values of another", params: []string{"values"}, min: 1, fn: filterUpdate},
+	{name: "pex_url_decode", about: "percent-encoding undone", fn: func(_ *machine, v Value, _ []Value, _ pattern) (Value, error) {
 		s, err := url.PathUnescape(v.text())
 		if err != nil || !utf8.ValidString(s) {
 			return Value{}, fmt.Errorf("not percent-encoded UTF-8")
 		}
 		return Str(s), nil
 	}},
-	{name: "pex_url_encode", fn: text(func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") })},
-	{name: "pex_urldefense_decode", unwraps: true, fn: unwrapper(func(gateway string) bool { return strings.Contains(gateway, "roofpoint") })},
+	{name: "pex_url_encode", about: "percent-encoded", fn: text(func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") })},
+	{name: "pex_urldefense_decode", about: "the link inside of a Proofpoint URL Defense link", unwraps: true, fn: unwrapper(func(gateway string) bool { return strings.Contains(gateway, "roofpoint") })},
 }
 
 // unstable are filters and functions that a template may not have, with what to
@@ -128,6 +129,24 @@ var unstable = map[string]string{
 	"random":         "use pex_hash of something that the meeting has",
 	"shuffle":        "use pex_hash of something that the meeting has",
 }
+
+// Filter is what documentation says about a filter.
+type Filter struct {
+	Name, About string
+	Params      []string
+}
+
+// Filters returns all filters. Those that start with pex_ are functions too.
+func Filters() []Filter {
+	var out []Filter
+	for _, f := range filters {
+		out = append(out, Filter{f.name, f.about, f.params})
+	}
+	return out
+}
+
+// Tests returns the names of all tests.
+func Tests() []string { return testNames() }
 
 func filterNames() []string {
 	var out []string

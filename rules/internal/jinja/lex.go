@@ -221,7 +221,7 @@ func (l *lexer) token(open *[]byte) *Error {
 				return errorAt(l.src, at, "expected %q, not %q", string(closerOf((*open)[n-1])), o)
 			}
 			if n == 0 {
-				return errorAt(l.src, at, "%q closes nothing", o)
+				return errorAt(l.src, at, "%q closes nothing; a variable ends with }}, a tag with %%}", o)
 			}
 			*open = (*open)[:n-1]
 		}
@@ -265,6 +265,9 @@ func (l *lexer) number() *Error {
 			n++
 		}
 	}
+	if e := exponent(rest[n:]); e > 0 {
+		float, n = true, n+e
+	}
 	if n < len(rest) && isNameByte(rest[n]) {
 		return errorAt(l.src, l.pos, "a number may not run into a name")
 	}
@@ -287,6 +290,25 @@ func (l *lexer) number() *Error {
 	l.tokens = append(l.tokens, tok)
 	l.pos += n
 	return nil
+}
+
+// exponent returns the length of e5, E+5 or e-5 at the start of s.
+func exponent(s string) int {
+	n := 1
+	if s == "" || s[0]|0x20 != 'e' {
+		return 0
+	}
+	if n < len(s) && (s[n] == '+' || s[n] == '-') {
+		n++
+	}
+	digits := n
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	if n == digits {
+		return 0
+	}
+	return n
 }
 
 // str reads a quoted string. Escapes are those of Python, but for \b and \1:

@@ -132,7 +132,7 @@ func measure(re *syntax.Regexp) Size {
 		s.Repeat = max(s.Repeat, re.Min, re.Max)
 		// x{2,5} is compiled as xx(x(x(x)?)?)?, x{2,} as xx+.
 		times := max(re.Min, re.Max, 1)
-		s.Insts = mul(add(s.Insts, 1), times)
+		s.Insts = add(mul(s.Insts, times), times-min(re.Min, times)+2)
 		s.ClassRunes = mul(s.ClassRunes, times)
 		if re.Min == 0 {
 			s.Required = ""

@@ -101,7 +101,7 @@ func (r *Replacement) Append(dst []byte, s string, m []int) []byte {
 func (r *Replacement) Warn() string {
 	for _, t := range r.text {
 		if i := strings.IndexByte(t, '$'); i >= 0 && i+1 < len(t) && (t[i+1] == '{' || t[i+1] >= '0' && t[i+1] <= '9') {
-			return `"$" stands for itself in a replacement; a group is written \1 or \g<name>`
+			return `"$" stands for itself in a replacement; a group is written \1 or \g<name>, with two backslashes in JSON`
 		}
 	}
 	return ""

@@ -1,4 +1,4 @@
-package demo
+package office
 
 import (
 	"strings"
@@ -16,7 +16,7 @@ func TestOfficeCalendars(t *testing.T) {
 	now := time.Date(2027, 3, 1, 23, 50, 20, 0, time.UTC) // near midnight
 	w := calendar.Window{From: now.Add(-time.Hour), To: now.AddDate(0, 0, 8)}
 	subjects := map[string][]string{}
-	for _, r := range Office(now) {
+	for _, r := range Rooms(now) {
 		require.NoError(t, r.Settings.Validate())
 		for _, l := range strings.Split(r.Calendar, "\r\n") {
 			require.LessOrEqual(t, len(l), 75)

@@ -1,6 +1,6 @@
-// Package demo makes the small office that the program shows itself with: three
+// Package office makes the small office that the program shows itself with: three
 // rooms, and a calendar of invented invites for each.
-package demo
+package office
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ type Room struct {
 	Settings otj.Settings
 }
 
-// Office returns the rooms of the office at now. Every calendar is of the hours
+// Rooms returns the rooms of the office at now. Every calendar is of the hours
 // and days around it.
 //
 //   - Fjord has the defaults: the subject of its private meeting is replaced, and
@@ -29,7 +29,7 @@ type Room struct {
 //   - Atrium lists its private meeting without a button.
 //   - Summit has a meeting that is no video meeting, which is listed, and one
 //     that was cancelled, which is not.
-func Office(now time.Time) []Room {
+func Rooms(now time.Time) []Room {
 	now = now.UTC().Truncate(time.Minute)
 	at := func(minutes, length int) (start, end time.Time) {
 		start = now.Add(time.Duration(minutes) * time.Minute)

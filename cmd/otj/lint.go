@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/onetouchjoin/onetouchjoin/rules"
+)
+
+func lint(_ context.Context, args []string, std stdio) int {
+	fs := flag.NewFlagSet("lint", flag.ContinueOnError)
+	asJSON := fs.Bool("json", false, "print a JSON object for each finding, a line each")
+	files, status, ok := parse(fs, args, std)
+	if !ok {
+		return status
+	}
+	if len(files) == 0 {
+		return std.fail(wrong, "lint: no rule file is named")
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			status = std.fail(no, "%s: %v", file, plain(err))
+			continue
+		}
+		findings := rules.Lint(file, data, nil)
+		for _, f := range findings {
+			kind := "error"
+			if f.Warning {
+				kind = "warning"
+			} else {
+				status = no
+			}
+			if *asJSON {
+				printJSON(std.out, struct {
+					File    string `json:"file"`
+					Line    int    `json:"line"`
+					Column  int    `json:"column"`
+					Kind    string `json:"kind"`
+					Message string `json:"message"`
+				}{file, f.Line, f.Column, kind, f.Msg})
+				continue
+			}
+			fmt.Fprintf(std.out, "%s:%d:%d: %s: %s\n", file, f.Line, f.Column, kind, f.Msg)
+			if f.Snippet != "" {
+				fmt.Fprintln(std.out, f.Snippet)
+			}
+		}
+		if len(findings) == 0 && !*asJSON {
+			list, err := rules.Parse(file, data)
+			if err != nil {
+				status = std.fail(no, "%v", err)
+				continue
+			}
+			fmt.Fprintf(std.out, "%s: %d rules, no findings\n", file, len(list))
+		}
+	}
+	return status
+}

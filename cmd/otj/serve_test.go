@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/ciscotest"
+	"github.com/onetouchjoin/onetouchjoin/internal/app"
+	"github.com/onetouchjoin/onetouchjoin/internal/office"
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// serveDir is a folder with the calendars of the office, and a configuration
+// for one of its rooms whose device is d.
+func serveDir(t *testing.T, d *ciscotest.Device, listen string) (config string) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "calendars"), 0o700))
+	for _, r := range office.Rooms(time.Now()) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "calendars", r.Mailbox+".ics"), []byte(r.Calendar), 0o600))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "password"), []byte(d.Password()+"\n"), 0o600))
+	text, err := json.MarshalIndent(map[string]any{
+		"listen":    listen,
+		"calendars": map[string]any{"office": map[string]any{"type": "ics-folder", "path": "calendars", "poll": "1s"}},
+		"rooms": []any{map[string]any{
+			"name": "Fjord", "calendar": "office", "mailbox": "fjord@fabrikam.example",
+			"device": map[string]any{
+				"type": "cisco", "address": d.Addr(), "username": d.User(), "password_file": "password", "fingerprint": d.Fingerprint(),
+			},
+		}},
+	}, "", "  ")
+	require.NoError(t, err)
+	config = filepath.Join(dir, "otj.json")
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	return config
+}
+
+func startDevice(t *testing.T) *ciscotest.Device {
+	t.Helper()
+	d := ciscotest.New(nil)
+	require.NoError(t, d.Start(""))
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// logBuffer is a writer that may be read while it is written to.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestServe(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	listen := l.Addr().String()
+	require.NoError(t, l.Close())
+	d := startDevice(t)
+	config := serveDir(t, d, listen)
+
+	var logs logBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() { ended <- serve(ctx, []string{"--config", config}, stdio{out: &logs, err: &logs}) }()
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 2 }, 15*time.Second, 10*time.Millisecond, logs.String())
+	require.Eventually(t, func() bool {
+		resp, err := http.Get("http://" + listen + "/health")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		var h struct{ Status string }
+		return json.NewDecoder(resp.Body).Decode(&h) == nil && h.Status == "ok"
+	}, 15*time.Second, 10*time.Millisecond)
+
+	// The calendar changes.
+	calendars := filepath.Join(filepath.Dir(config), "calendars")
+	require.NoError(t, os.Rename(filepath.Join(calendars, "atrium@fabrikam.example.ics"), filepath.Join(calendars, "fjord@fabrikam.example.ics")))
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 3 }, 15*time.Second, 10*time.Millisecond, logs.String())
+
+	cancel()
+	require.Zero(t, <-ended)
+	assert.Len(t, d.Bookings(), 3, "the device keeps what it shows")
+	text := logs.String()
+	assert.Contains(t, text, "the devices keep what they show")
+	for _, secret := range []string{d.Password(), "Steering", "Weekly", "550917"} {
+		assert.NotContains(t, text, secret)
+	}
+}
+
+// What SIGHUP does.
+func TestServeReload(t *testing.T) {
+	d := startDevice(t)
+	config := serveDir(t, d, "")
+	c, err := app.Read(config, builders())
+	require.NoError(t, err)
+	var logs logBuffer
+	log, std := slog.New(slog.NewTextHandler(&logs, nil)), stdio{out: &logs, err: &logs}
+	a, err := app.New(c, builders(), log)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 2 }, 15*time.Second, 10*time.Millisecond, logs.String())
+
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	change := func(from, to string) {
+		require.Contains(t, string(text), from)
+		require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+		reload(a, config, log, std)
+	}
+	change(`"name": "Fjord"`, `"nam": "Fjord"`)
+	assert.Contains(t, logs.String(), `did you mean "name"?`)
+	assert.Contains(t, logs.String(), "stays as it was")
+	change(`"name": "Fjord"`, `"settings": {"private": false}, "name": "Fjord"`)
+	require.Eventually(t, func() bool { return len(d.Bookings()) == 1 }, 15*time.Second, 10*time.Millisecond, logs.String())
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+// The same room over a WebSocket: a restart of the device is heard of at once.
+func TestServeWebSocket(t *testing.T) {
+	d := startDevice(t)
+	config := serveDir(t, d, "")
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), `"username"`, `"via": "websocket", "username"`, 1)), 0o600))
+	var logs logBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() { ended <- serve(ctx, []string{"--config", config}, stdio{out: &logs, err: &logs}) }()
+	full := func() bool { return len(d.Bookings()) == 2 }
+	require.Eventually(t, full, 15*time.Second, 10*time.Millisecond, logs.String())
+	d.Reboot()
+	require.Eventually(t, full, 30*time.Second, 10*time.Millisecond, logs.String())
+	cancel()
+	require.Zero(t, <-ended)
+}
+
+func TestServeCheck(t *testing.T) {
+	d := startDevice(t)
+	config := serveDir(t, d, "")
+	var out, errs bytes.Buffer
+	std := stdio{out: &out, err: &errs}
+	require.Zero(t, serve(t.Context(), []string{"--check", "--config", config}, std), errs.String())
+	assert.Contains(t, out.String(), "1 rooms, no mistake found")
+	assert.Empty(t, d.Bookings(), "a check writes to no device")
+
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	for _, tt := range []struct{ old, new, want string }{
+		{`"address": "` + d.Addr() + `"`, `"address": ""`, `a Cisco device needs an "address"`},
+		{`"username": "admin"`, `"username": ""`, `a Cisco device needs a "username"`},
+		{`"password_file": "password"`, `"password": ""`, `a Cisco device needs a "password"`},
+		{`"fingerprint": "`, `"fingerprint": "x`, `want the SHA-256 of the certificate`},
+		{`"username"`, `"ca_file": "password", "username"`, `there is no certificate in PEM form`},
+		{`"username"`, `"via": "carrier pigeon", "username"`, `use https or websocket`},
+		{`"username"`, `"usrname"`, `did you mean "username"?`},
+	} {
+		require.Contains(t, string(text), tt.old)
+		require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(text), tt.old, tt.new, 1)), 0o600))
+		errs.Reset()
+		assert.Equal(t, no, serve(t.Context(), []string{"--check", "--config", config}, std))
+		assert.Contains(t, errs.String(), tt.want)
+		assert.Regexp(t, `otj\.json:\d+:\d+: `, errs.String())
+		assert.Contains(t, errs.String(), "^\n", "a caret shows the place")
+		assert.NotContains(t, errs.String(), d.Password())
+	}
+}
+
+func TestServeCalledWrongly(t *testing.T) {
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{nil, wrong, "--config FILE is missing"},
+		{[]string{"otj.json"}, wrong, `unexpected "otj.json"`},
+		{[]string{"--config", filepath.Join(t.TempDir(), "nothing")}, no, "no such file"},
+	} {
+		var out, errs bytes.Buffer
+		assert.Equal(t, tt.status, serve(t.Context(), tt.args, stdio{out: &out, err: &errs}))
+		assert.Contains(t, errs.String(), tt.want)
+		assert.Equal(t, 1, strings.Count(errs.String(), "\n"), "one line")
+	}
+}
+
+// The example of the documentation is a configuration that works.
+func TestServeDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operating.md")
+	require.NoError(t, err)
+	_, example, _ := strings.Cut(string(text), "```jsonc\n")
+	example, _, _ = strings.Cut(example, "```")
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "calendars"), 0o700))
+	for name, text := range map[string]string{"rules.json": "[]", "lobby.ics": "", "fjord.secret": "x", "otj.json": example} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	var out, errs bytes.Buffer
+	require.Zero(t, serve(t.Context(), []string{"--check", "--config", filepath.Join(dir, "otj.json")}, stdio{out: &out, err: &errs}), errs.String())
+
+	// The settings in it are the defaults.
+	c, err := app.Read(filepath.Join(dir, "otj.json"), builders())
+	require.NoError(t, err)
+	assert.Equal(t, otj.DefaultSettings(), c.Settings)
+	// It names every alarm of the service.
+	source, err := os.ReadFile("../../otj/status.go")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`Alarm\w+ += "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1) {
+		assert.Contains(t, string(text), "`"+m[1]+"`")
+	}
+}

@@ -1,0 +1,58 @@
+package control
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Where the objects are kept: kind, organization, unique key.
+
+func (m *Meta) meta() *Meta { return m }
+
+func (o *Org) place() (kind, owner, key string)     { return "org", o.Partner, "" }
+func (u *User) place() (kind, owner, key string)    { return "user", u.Org, u.Email }
+func (t *Tenant) place() (kind, owner, key string)  { return "tenant", t.Company, t.Domain }
+func (m *Mailbox) place() (kind, owner, key string) { return "mailbox", m.Company, m.Address }
+func (p *Provider) place() (kind, owner, key string) {
+	return "provider", p.Company, strings.ToLower(p.Name)
+}
+func (p *Processing) place() (kind, owner, key string) { return "processing", p.Company, "processing" }
+func (s *System) place() (kind, owner, key string) {
+	return "system", s.Company, strings.ToLower(s.Name)
+}
+func (g *Group) place() (kind, owner, key string) { return "group", g.Company, strings.ToLower(g.Name) }
+
+// formatCursor writes a place in a list as text that a URL can hold.
+func formatCursor(c Cursor) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(c.ID + "/" + c.Key))
+}
+
+// parseCursor reads what formatCursor has written.
+func parseCursor(s string) (Cursor, error) {
+	if s == "" {
+		return Cursor{}, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(s)
+	id, key, ok := strings.Cut(string(text), "/")
+	if err != nil || !ok || !utf8.Valid(text) {
+		return Cursor{}, &InvalidError{[]FieldError{{"after", fmt.Sprintf("%.20q is not from a list; take the value of next", s)}}}
+	}
+	return Cursor{key, id}, nil
+}
+
+// isPrintable reports whether s is one line of text that shows as it is: no
+// control characters, and no marks that turn the direction of text around.
+func isPrintable(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029 {
+			return false
+		}
+	}
+	return true
+}

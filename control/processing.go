@@ -1,0 +1,85 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// MaxRulesSize is the most bytes of a company's rule file.
+const MaxRulesSize = 1 << 20
+
+// Processing returns how a company's invites are processed and shown. A company
+// that has changed nothing has the defaults, at revision 0.
+func (c *Centre) Processing(ctx context.Context, actor Actor, company string) (p Processing, err error) {
+	err = c.store.View(ctx, func(tx Tx) error {
+		if _, err := actor.org(tx, company, ReadCompany); err != nil {
+			return err
+		}
+		p, err = processing(tx, company)
+		return err
+	})
+	return p, err
+}
+
+func processing(tx Tx, company string) (Processing, error) {
+	p, err := find[Processing](tx, company, "processing")
+	if errors.Is(err, ErrNotFound) {
+		return Processing{Company: company, Settings: otj.DefaultSettings()}, nil
+	}
+	return p, err
+}
+
+// SaveProcessing stores how a company's invites are processed and shown, at the
+// revision that p was read with.
+func (c *Centre) SaveProcessing(ctx context.Context, actor Actor, p Processing) (Processing, error) {
+	given := p
+	err := c.update(ctx, actor, p.Company, func(ch *change) error {
+		p = given
+		if _, err := actor.org(ch, p.Company, Configure); err != nil {
+			return err
+		}
+		old, err := processing(ch, p.Company)
+		if err != nil {
+			return err
+		}
+		p.ID, p.Created = old.ID, old.Created
+		if p.Revision != old.Revision {
+			return fmt.Errorf("processing settings: %w", ErrStale)
+		}
+		var ck checks
+		ck.settings("settings", p.Settings)
+		ck.rules("rules", p.Rules)
+		for i, d := range p.OwnDomains {
+			p.OwnDomains[i] = strings.ToLower(strings.TrimSpace(d))
+			ck.domain(fmt.Sprintf("own_domains.%d", i), p.OwnDomains[i])
+		}
+		if len(p.OwnDomains) > 1000 {
+			ck.fail("own_domains", "has %d domains; the most is 1000", len(p.OwnDomains))
+		}
+		if err := ck.err(); err != nil {
+			return err
+		}
+		return put(ch, &p)
+	})
+	if err != nil {
+		return Processing{}, err
+	}
+	return p, nil
+}
+
+// rules demands a rule file that an engine can be made of.
+func (c *checks) rules(field, text string) {
+	if len(text) > MaxRulesSize {
+		c.fail(field, "has %d bytes; the most is %d", len(text), MaxRulesSize)
+	}
+}
+
+func (c *checks) settings(field string, s otj.Settings) {
+	if err := s.Validate(); err != nil {
+		c.fail(field, "%v", err)
+	}
+}

@@ -1,0 +1,106 @@
+package readiness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+)
+
+// inferMin is how many meetings of others it takes before what all of them have
+// in common says something about the room.
+const inferMin = 5
+
+// Infer reads off a room's events what its mailbox does with invites. It says
+// nothing where there are too few meetings to tell. The findings are marked as
+// inferred: an organizer may leave the text of every invite empty.
+func Infer(mailbox string, events []calendar.Event) []Finding {
+	var meetings, noBody, subjectIsOrganizer, organizerInSubject, tentative, private int
+	seen := map[string]bool{}
+	for _, ev := range events {
+		id := ev.SeriesID
+		if id == "" {
+			id = ev.ID
+		}
+		// A series counts once. What the room itself organizes says nothing.
+		if seen[id] || ev.Response == calendar.Organizer || strings.EqualFold(ev.Organizer.Email, mailbox) || ev.Organizer == (calendar.Person{}) {
+			continue
+		}
+		seen[id] = true
+		meetings++
+		if strings.TrimSpace(ev.Body.Plain) == "" && strings.TrimSpace(ev.Body.HTML) == "" {
+			noBody++
+		}
+		subject, name := strings.TrimSpace(ev.Subject), strings.TrimSpace(ev.Organizer.Name)
+		if name != "" && strings.EqualFold(subject, name) {
+			subjectIsOrganizer++
+		} else if name != "" && strings.HasPrefix(strings.ToLower(subject), strings.ToLower(name)+" ") {
+			organizerInSubject++
+		}
+		if ev.Response == calendar.TentativelyAccepted || ev.Response == calendar.NotResponded {
+			tentative++
+		}
+		if ev.Sensitivity != calendar.Normal {
+			private++
+		}
+	}
+	if meetings < inferMin {
+		return nil
+	}
+	var out []Finding
+	add := func(check string, result Result, count int, why, fix, command string) {
+		if count < meetings {
+			return
+		}
+		out = append(out, Finding{
+			Check: check, Subject: mailbox, Result: result, Inferred: true,
+			Why: fmt.Sprintf("All of the last %d meetings %s", meetings, why), Fix: fix,
+			Command: "Set-CalendarProcessing -Identity " + Quote(mailbox) + " " + command,
+		})
+	}
+	add("delete-comments", Fail, noBody, "have no text: the mailbox seems to delete it (DeleteComments).",
+		"Run the check script, and switch DeleteComments off.", "-DeleteComments $false")
+	add("delete-subject", Warn, subjectIsOrganizer, "have the organizer's name as their subject: the mailbox seems to replace it (DeleteSubject, AddOrganizerToSubject).",
+		"Run the check script, and switch both off unless that is wanted.", "-DeleteSubject $false -AddOrganizerToSubject $false")
+	add("add-organizer", Warn, organizerInSubject, "begin with the organizer's name: the mailbox seems to add it (AddOrganizerToSubject).",
+		"Run the check script, and switch AddOrganizerToSubject off.", "-AddOrganizerToSubject $false")
+	add("auto-accept", Fail, tentative, "are not accepted by the room: it seems not to do so by itself (AutomateProcessing).",
+		"Run the check script, and set AutomateProcessing to AutoAccept.", "-AutomateProcessing AutoAccept")
+	return out
+}
+
+// Rewriters says which security gateways have rewritten links in a room's
+// invites, and what to exempt. Opaque names those whose links cannot be undone:
+// their meetings have no button. Both map a gateway's name to one of the hosts
+// whose links it had rewritten, or to "" where that cannot be seen.
+func Rewriters(mailbox string, undone, opaque map[string]string) []Finding {
+	var out []Finding
+	for gateway, host := range undone {
+		out = append(out, Finding{
+			Check: "link-rewriting", Subject: mailbox, Result: Pass,
+			Why: fmt.Sprintf("%s rewrites links%s. They are turned back.", gateway, ofHost(host)),
+			Fix: exemption(gateway),
+		})
+	}
+	for gateway, host := range opaque {
+		out = append(out, Finding{
+			Check: "link-rewriting", Subject: mailbox, Result: Fail,
+			Why: fmt.Sprintf("%s rewrites links%s in a way that only it can undo. Such meetings have no button, unless the invite says their number and passcode.", gateway, ofHost(host)),
+			Fix: exemption(gateway),
+		})
+	}
+	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.Why, b.Why) })
+	return out
+}
+
+func ofHost(host string) string {
+	if host == "" {
+		return ""
+	}
+	return " of " + host
+}
+
+func exemption(gateway string) string {
+	return "In the policy of " + gateway + ", exempt https://teams.microsoft.com/ and the hosts of the other meeting services that you use: *.zoom.us, *.webex.com, meet.google.com."
+}

@@ -1,0 +1,299 @@
+package readiness_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/readiness"
+)
+
+const good = `{"PrimarySmtpAddress":"board@acme.example","DisplayName":"Board","DeleteComments":false,"DeleteSubject":false,"AddOrganizerToSubject":false,
+"RemovePrivateProperty":false,"ProcessExternalMeetingMessages":true,"AddAdditionalResponse":true,"AdditionalResponse":"Hello","AutomateProcessing":"AutoAccept","DefaultAccess":"LimitedDetails"}`
+
+// results maps each check to its result.
+func results(findings []readiness.Finding) map[string]readiness.Result {
+	out := map[string]readiness.Result{}
+	for _, f := range findings {
+		out[f.Check] = f.Result
+	}
+	return out
+}
+
+func TestCheck(t *testing.T) {
+	rooms, err := readiness.ParseReport(strings.NewReader(good))
+	require.NoError(t, err)
+	require.Len(t, rooms, 1)
+	assert.Equal(t, readiness.Pass, readiness.Worst(rooms[0].Check()), "%+v", rooms[0].Check())
+
+	for change, want := range map[string]struct {
+		check   string
+		result  readiness.Result
+		command string
+	}{
+		`"DeleteComments":true`:                  {"delete-comments", readiness.Fail, "-DeleteComments $false"},
+		`"DeleteSubject":true`:                   {"delete-subject", readiness.Warn, "-DeleteSubject $false"},
+		`"AddOrganizerToSubject":true`:           {"add-organizer", readiness.Warn, "-AddOrganizerToSubject $false"},
+		`"RemovePrivateProperty":true`:           {"remove-private", readiness.Fail, "-RemovePrivateProperty $false"},
+		`"AutomateProcessing":"AutoUpdate"`:      {"auto-accept", readiness.Fail, "-AutomateProcessing AutoAccept"},
+		`"AutomateProcessing":0`:                 {"auto-accept", readiness.Fail, "-AutomateProcessing AutoAccept"},
+		`"AutomateProcessing":null`:              {"auto-accept", readiness.Unknown, ""},
+		`"ProcessExternalMeetingMessages":false`: {"external-meetings", readiness.Warn, "-ProcessExternalMeetingMessages $true"},
+		`"AddAdditionalResponse":false`:          {"additional-response", readiness.Warn, "-AdditionalResponse"},
+		`"AdditionalResponse":""`:                {"additional-response", readiness.Warn, "-AdditionalResponse"},
+		`"DeleteComments":null`:                  {"delete-comments", readiness.Unknown, ""},
+		`"DefaultAccess":"Reviewer"`:             {"folder-permission", readiness.Warn, "-AccessRights LimitedDetails"},
+	} {
+		// The later of two equal keys wins.
+		rooms, err := readiness.ParseReport(strings.NewReader("[" + strings.TrimSuffix(good, "}") + "," + change + "}]"))
+		require.NoError(t, err, change)
+		findings := rooms[0].Check()
+		assert.Equal(t, want.result, results(findings)[want.check], change)
+		for _, f := range findings {
+			if f.Check == want.check {
+				assert.Contains(t, f.Command, want.command, change)
+				assert.NotEmpty(t, f.Why)
+			}
+			if f.Result == readiness.Fail || f.Result == readiness.Warn {
+				assert.NotEmpty(t, f.Fix, f.Check)
+			}
+		}
+	}
+}
+
+func TestParseReportForms(t *testing.T) {
+	csv := "\"PrimarySmtpAddress\",\"DisplayName\",\"DeleteComments\",\"AutomateProcessing\"\r\n\"board@acme.example\",\"Board, 2nd floor\",\"True\",\"AutoAccept\"\r\n"
+	u16 := func(s string, little bool) string {
+		var b strings.Builder
+		for _, u := range utf16.Encode([]rune("\ufeff" + s)) {
+			if little {
+				b.WriteByte(byte(u))
+				b.WriteByte(byte(u >> 8))
+			} else {
+				b.WriteByte(byte(u >> 8))
+				b.WriteByte(byte(u))
+			}
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"csv": csv, "bom": "\ufeff" + csv, "utf-16le": u16(csv, true), "utf-16be": u16(csv, false), "typed": "#TYPE System.Object\r\n" + csv,
+		"semicolons": "PrimarySmtpAddress;DisplayName;DeleteComments;AutomateProcessing\nboard@acme.example;\"Board, 2nd floor\";WAHR;AutoAccept\n",
+	} {
+		rooms, err := readiness.ParseReport(strings.NewReader(text))
+		if name == "semicolons" {
+			assert.ErrorContains(t, err, `line 2: DeleteComments is "WAHR"`)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Len(t, rooms, 1, name)
+		assert.Equal(t, "Board, 2nd floor", rooms[0].Name, name)
+		assert.True(t, *rooms[0].DeleteComments, name)
+	}
+}
+
+func TestParseReportErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "it is empty",
+		"   \n":                       "it is empty",
+		"{\n\"a\": 1,\n}":             "line 3",
+		"[1, 2]":                      "no list of rooms",
+		"Name,Mail\nx,y\n":            "no column PrimarySmtpAddress",
+		`[{"Name": "x"}]`:             "room 1 has no PrimarySmtpAddress",
+		"[" + good + "," + good + "]": "twice",
+		"\xff\xfea":                   "middle of a character",
+		"abc\xff":                     "not UTF-8",
+		"PrimarySmtpAddress,DisplayName\na@b.example\n":            "line 2 has 1 values",
+		`{"PrimarySmtpAddress":"a@b.example","DeleteSubject":[1]}`: "it is true or false",
+	} {
+		_, err := readiness.ParseReport(strings.NewReader(text))
+		assert.ErrorContains(t, err, want, "%q", text)
+	}
+	_, err := readiness.ParseReport(strings.NewReader(strings.Repeat("x", readiness.MaxReport+1)))
+	assert.ErrorContains(t, err, "larger than 64 MB")
+}
+
+func TestInfer(t *testing.T) {
+	event := func(i int, change func(*calendar.Event)) calendar.Event {
+		ev := calendar.Event{
+			ID: fmt.Sprint(i), Subject: "Budget", Organizer: calendar.Person{Name: "Ann Berg", Email: "ann@acme.example"},
+			Body: calendar.Body{Plain: "text"}, Response: calendar.Accepted, Start: time.Unix(int64(i), 0),
+		}
+		if change != nil {
+			change(&ev)
+		}
+		return ev
+	}
+	many := func(n int, change func(*calendar.Event)) (out []calendar.Event) {
+		for i := range n {
+			out = append(out, event(i, change))
+		}
+		return out
+	}
+	assert.Empty(t, readiness.Infer("board@acme.example", many(20, nil)))
+	empty := func(ev *calendar.Event) { ev.Body = calendar.Body{HTML: " \n"} }
+	assert.Empty(t, readiness.Infer("board@acme.example", many(4, empty)), "too few to tell")
+	series := many(9, empty)
+	for i := range series {
+		series[i].SeriesID = "one"
+	}
+	assert.Empty(t, readiness.Infer("board@acme.example", series), "a series counts once")
+
+	for check, change := range map[string]func(*calendar.Event){
+		"delete-comments": empty,
+		"delete-subject":  func(ev *calendar.Event) { ev.Subject = "ann berg" },
+		"add-organizer":   func(ev *calendar.Event) { ev.Subject = "Ann Berg Budget" },
+		"auto-accept":     func(ev *calendar.Event) { ev.Response = calendar.NotResponded },
+	} {
+		got := readiness.Infer("board@acme.example", many(5, change))
+		require.Len(t, got, 1, check)
+		assert.Equal(t, check, got[0].Check)
+		assert.True(t, got[0].Inferred)
+		assert.Empty(t, readiness.Infer("board@acme.example", append(many(5, change), event(9, nil))), "%s: one meeting shows that it is not so", check)
+	}
+}
+
+func TestRewriters(t *testing.T) {
+	got := readiness.Rewriters("board@acme.example", map[string]string{"Safe Links": "teams.microsoft.com"}, map[string]string{"Mimecast": ""})
+	require.Len(t, got, 2)
+	readiness.Sort(got)
+	assert.Equal(t, readiness.Fail, got[0].Result)
+	assert.Contains(t, got[0].Fix, "https://teams.microsoft.com/")
+	assert.Contains(t, got[1].Why, "Safe Links rewrites links of teams.microsoft.com")
+}
+
+func TestPorts(t *testing.T) {
+	table := readiness.Table(readiness.Network{
+		Service: "https://otj.acme.example:8443", Calendars: []string{"https://graph.microsoft.com"}, Pushed: []string{"192.0.2.7:4443", "room|x"}, Calling: true,
+	}.Ports())
+	assert.Contains(t, table, "| this service | graph.microsoft.com | TCP | 443 |")
+	assert.Contains(t, table, "| this service | 192.0.2.7 | TCP | 4443 |")
+	assert.Contains(t, table, `room\|x`)
+	assert.Contains(t, table, "| video systems | otj.acme.example | TCP | 8443 |")
+	assert.Contains(t, table, "UDP | 123")
+	assert.NotContains(t, table, "Microsoft Graph |")
+}
+
+// --- scripts -------------------------------------------------------------------
+
+func options() readiness.ScriptOptions {
+	return readiness.ScriptOptions{
+		AppID: "11111111-2222-3333-4444-555555555555", ObjectID: "66666666-7777-8888-9999-000000000000",
+		Group: "otj-rooms@acme.example", GroupName: "Rooms of O'Neill ’quoted‘ $(Remove-Item C:\\) `n \"x\"",
+		Mailboxes: []string{"o'hara@acme.example", "board$x@acme.example"}, Response: "It's a room; $env:PATH", External: true, HideDetails: "LimitedDetails",
+	}
+}
+
+func all(s readiness.Scripts) map[string]string {
+	return map[string]string{"group": s.Group, "policy": s.AccessPolicy, "rbac": s.RBAC, "rooms": s.Rooms, "check": s.Check}
+}
+
+func TestScriptsSayWhatTheyShould(t *testing.T) {
+	s, err := readiness.NewScripts(options())
+	require.NoError(t, err)
+	for script, wants := range map[string][]string{
+		s.Group:        {"New-DistributionGroup", "'o''hara@acme.example'", "'Rooms of O''Neill ’’quoted‘‘ $(Remove-Item C:\\) `n \"x\"'"},
+		s.AccessPolicy: {"New-ApplicationAccessPolicy -AppId '11111111-2222-3333-4444-555555555555' -PolicyScopeGroupId 'otj-rooms@acme.example' -AccessRight RestrictAccess"},
+		s.RBAC:         {"New-ServicePrincipal", "'Application Calendars.Read'", "Rights add up"},
+		s.Rooms:        {"-DeleteComments $false -DeleteSubject $false -AddOrganizerToSubject $false -RemovePrivateProperty $false", "AutoAccept", "'It''s a room; $env:PATH'", "-AccessRights LimitedDetails", "New-TransportRule"},
+		s.Check:        {"Get-CalendarProcessing", "ConvertTo-Json"},
+	} {
+		for _, want := range wants {
+			assert.Contains(t, script, want)
+		}
+	}
+	o := options()
+	o.External, o.HideDetails, o.Mailboxes = false, "", nil
+	s, err = readiness.NewScripts(o)
+	require.NoError(t, err)
+	assert.NotContains(t, s.Rooms, "New-TransportRule")
+	assert.NotContains(t, s.Rooms, "MailboxFolderPermission")
+	assert.Contains(t, s.Rooms, "Get-DistributionGroupMember")
+}
+
+func TestScriptsRefuse(t *testing.T) {
+	for want, change := range map[string]func(*readiness.ScriptOptions){
+		"the application ID":    func(o *readiness.ScriptOptions) { o.AppID = "'; Remove-Item" },
+		"the object ID":         func(o *readiness.ScriptOptions) { o.ObjectID = "x" },
+		"the group":             func(o *readiness.ScriptOptions) { o.Group = "rooms" },
+		"a mailbox":             func(o *readiness.ScriptOptions) { o.Mailboxes = []string{"a@b.example\n"} },
+		"the name of the group": func(o *readiness.ScriptOptions) { o.GroupName = "a\nb" },
+		"the response":          func(o *readiness.ScriptOptions) { o.Response = strings.Repeat("x", 1025) },
+		"what others may see":   func(o *readiness.ScriptOptions) { o.HideDetails = "Owner; x" },
+	} {
+		o := options()
+		change(&o)
+		_, err := readiness.NewScripts(o)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// FuzzQuote checks that a quoted string is one string token that stands for the
+// text: read as PowerShell's tokenizer reads single quotes.
+func FuzzQuote(f *testing.F) {
+	for _, s := range []string{"", "a", "'", "''", "’", "a'b‘c‛d‚e", "$(x)`n\"", "'; Remove-Item C:\\ #", "日本", "\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+		quoted := []rune(readiness.Quote(s))
+		isQuote := func(r rune) bool { return r == '\'' || r >= 0x2018 && r <= 0x201b }
+		require.True(t, len(quoted) >= 2 && isQuote(quoted[0]))
+		var text strings.Builder
+		end := -1
+		for i := 1; i < len(quoted); i++ {
+			if isQuote(quoted[i]) {
+				if i+1 < len(quoted) && isQuote(quoted[i+1]) {
+					i++ // a quote that is written twice is one
+				} else {
+					end = i
+					break
+				}
+			}
+			text.WriteRune(quoted[i])
+		}
+		require.Equal(t, len(quoted)-1, end, "the string ends early: %s", string(quoted))
+		require.Equal(t, strings.ReplaceAll(s, "\x00", ""), text.String())
+	})
+}
+
+// The grammar of PowerShell, as the editors have it, reads every script.
+func TestPeerPowerShellGrammar(t *testing.T) {
+	node := os.Getenv("OTJ_NODE")
+	if node == "" {
+		t.Skip("needs Node.js and the npm package @vscode/tree-sitter-wasm: set OTJ_NODE to the folder that has node_modules")
+	}
+	o := options()
+	scripts, err := readiness.NewScripts(o)
+	require.NoError(t, err)
+	texts := all(scripts)
+	texts["broken"] = "foreach ($x in { Write-Host 'a"
+	input, err := json.Marshal(texts)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "scripts.json")
+	require.NoError(t, os.WriteFile(file, input, 0o600))
+	script, err := filepath.Abs(filepath.Join("testdata", "grammar.cjs"))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "node", script, file)
+	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(node, "node_modules"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	var errors map[string][]string
+	require.NoError(t, json.Unmarshal(out, &errors), string(out))
+	assert.NotEmpty(t, errors["broken"], "the check finds what is broken")
+	delete(errors, "broken")
+	for name, found := range errors {
+		assert.Empty(t, found, "%s:\n%s", name, texts[name])
+	}
+	assert.Len(t, errors, 5)
+}

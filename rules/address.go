@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"log/slog"
+	"strings"
+)
+
+// String returns the address without what lets somebody into the meeting: the
+// values of a link's query, passcodes after the number in a SIP, H.323 or phone
+// address. What is left names the meeting.
+func (a Address) String() string {
+	switch a.Scheme {
+	case HTTPS:
+		return redactPath(redactLink(a.URI))
+	case SIP, SIPS:
+		return redactSIP(a.URI)
+	case H323:
+		// "h323:ip##id#passcode", and "h323:id@host".
+		if ip, rest, ok := strings.Cut(a.URI, "##"); ok {
+			if id, _, more := strings.Cut(rest, "#"); more {
+				return ip + "##" + id + "#" + redactedText
+			}
+		}
+		return redactSIP(a.URI)
+	case TEL:
+		if number, _, ok := strings.Cut(a.URI, ","); ok {
+			return number + "," + redactedText
+		}
+	}
+	return a.URI
+}
+
+const redactedText = "[redacted]"
+
+// GoString returns String, quoted, for the verb %#v.
+func (a Address) GoString() string { return `"` + a.String() + `"` }
+
+// MarshalText returns String: it serves encoding/json.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// LogValue returns String: it serves log/slog.
+func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// redactLink hides the values of the query and of a query inside the fragment.
+// The names stay, so that a reader sees whether there was a passcode.
+func redactLink(uri string) string {
+	head, query, ok := strings.Cut(uri, "?")
+	if !ok {
+		return uri
+	}
+	var b strings.Builder
+	b.WriteString(head)
+	b.WriteByte('?')
+	for i, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == '#' || r == '?' }) {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		b.WriteString(name)
+		if value != "" {
+			b.WriteString("=" + redactedText)
+		}
+	}
+	return b.String()
+}
+
+// dottedHosts have a dot between two numbers of which neither is a secret: the
+// conference and the tenant of a Teams meeting.
+var dottedHosts = []string{"m.webex.com", "t.plcm.vc", "teams.bjn.vc"}
+
+// redactSIP hides what follows the first dot of an address whose user part
+// begins with a number: "123.456@zoomcrc.com". Parameters go too.
+func redactSIP(uri string) string {
+	scheme, rest, _ := strings.Cut(uri, ":")
+	user, host, ok := strings.Cut(rest, "@")
+	if !ok {
+		return uri
+	}
+	host, _, _ = strings.Cut(host, "?")
+	name, _, _ := strings.Cut(host, ";")
+	for _, h := range dottedHosts {
+		if strings.EqualFold(name, h) {
+			return scheme + ":" + user + "@" + host
+		}
+	}
+	id, more, ok := strings.Cut(user, ".")
+	if !ok || id == "" || strings.Trim(id, "0123456789") != "" || more == "" {
+		return scheme + ":" + user + "@" + host
+	}
+	return scheme + ":" + id + "." + redactedText + "@" + host
+}
+
+// ParseAddress returns the address that a URI is, by its scheme; the zero
+// Address for a scheme that no meeting is joined by.
+func ParseAddress(uri string) Address {
+	scheme, _, ok := strings.Cut(uri, ":")
+	if !ok {
+		return Address{}
+	}
+	for s := HTTPS; s <= TEL; s++ {
+		if strings.EqualFold(s.String(), scheme) {
+			return Address{s, uri}
+		}
+	}
+	return Address{}
+}

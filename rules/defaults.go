@@ -1,0 +1,307 @@
+package rules
+
+import "slices"
+
+// DefaultRules returns the default pack: every service that a room can be
+// invited to, as data in the format that an administrator's own rules have. It
+// is a fresh copy.
+//
+// Where a vendor does not publish a dial form, or more than one is in use, it
+// is in Dial here and not in code, so that a rule of one's own can differ.
+func DefaultRules() []Rule {
+	out := slices.Clone(defaultPack[:])
+	for i := range out {
+		r := &out[i]
+		r.Type = TypeLink
+		for _, s := range []*[]string{&r.Hosts, &r.Paths, &r.Not, &r.Token, &r.Dial} {
+			*s = slices.Clone(*s)
+		}
+	}
+	return out
+}
+
+var teamsHosts = []string{"teams.microsoft.com", "*.teams.microsoft.com", "teams.cloud.microsoft", "teams.microsoft.us", "*.teams.microsoft.us", "teams.microsoftonline.cn"}
+
+var defaultPack = [...]Rule{
+	{
+		Name: "teams", Service: "teams", Hosts: teamsHosts,
+		Paths:  []string{"/l/meetup-join/{thread}/*", "/l/meetup-join/{thread}", "/meet/{id:digits}?p="},
+		Token:  []string{"p"},
+		Why:    "Microsoft Teams: classic links with a thread, short links with a number; commercial, GCC High, DoD and China clouds. A short link without p does not join.",
+		Source: "Microsoft Graph onlineMeeting.joinWebUrl; learn.microsoft.com/microsoftteams/teams-meeting-links",
+	},
+	{
+		Name: "teams-live", Service: "teams", Hosts: []string{"teams.live.com"},
+		Paths:  []string{"/meet/{id:digits}", "/l/meetup-join/{thread}/*", "/l/meetup-join/{thread}"},
+		Token:  []string{"p"},
+		Why:    "Microsoft Teams for consumers: the passcode may be missing.",
+		Source: "support.microsoft.com, Teams (free) meeting links",
+	},
+	{
+		Name: "zoom-events", Service: "zoom", Hosts: []string{"events.zoom.us", "events.zoom.com"},
+		Paths:  []string{"/ejl/{id:name}"},
+		Why:    "Zoom Events: /ejl/ joins, /ev/ describes.",
+		Source: "support.zoom.com, Zoom Events join links",
+	},
+	{
+		Name: "zoom", Service: "zoom", Hosts: []string{".zoom.us", ".zoom.com", ".zoomgov.com", ".zoom.com.cn", ".zoom-x.de", "*.zm.page"},
+		Paths:  []string{"/j/{id:digits}", "/w/{id:digits}", "/s/{id:digits}", "/my/{room:name}", "/wc/join/{id:digits}", "/wc/{id:digits}/join", "/wc/{id:digits}/start", "/wc/my/{room:name}"},
+		Token:  []string{"pwd", "tk"},
+		Dial:   []string{"sip:{id}.{pin}@zoomcrc.com", "sip:{id}@zoomcrc.com", "h323:{ip}##{id}#{pin}", "h323:{ip}##{id}"},
+		Why:    "Zoom meetings, webinars, personal rooms and the web client, with vanity and regional hosts. The pwd of the link is a token, not the numeric passcode of the dial string.",
+		Source: "support.zoom.com, Zoom Conference Room Connector dial strings; developers.zoom.us",
+	},
+	{
+		Name: "ringcentral-zoom", Service: "ringcentral",
+		Hosts:  []string{".meetzoom.us", "meetings.ringcentral.com", "meetings.officeathand.att.com", "meetings-officeathand.att.com", "meetings.btcloudphone.bt.com", "meetings.businessconnect.telus.com", "meetings.unifyoffice.com", "meetings.rainbowoffice.com", "meetings.cloudoffice.avaya.com"},
+		Paths:  []string{"/j/{id:digits}", "/my/{room:name}", "/w/{id:digits}"},
+		Token:  []string{"pwd", "pw"},
+		Dial:   []string{"sip:{id}@meet.ringcentral.com"},
+		Why:    "RingCentral Meetings and its white labels.",
+		Source: "ringcentral-js-widgets; RingCentral Meetings room connector",
+	},
+	{
+		Name: "ringcentral", Service: "ringcentral",
+		Hosts:  []string{"v.ringcentral.com", "video.ringcentral.com", "app.ringcentral.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
+		Paths:  []string{"/join/{id:digits}", "/join/{room:name}", "/conf/on/{id:digits}"},
+		Token:  []string{"pw", "pwd"},
+		Dial:   []string{"sip:{id}.{pin}@rcv.com", "sip:{id}@rcv.com"},
+		Why:    "RingCentral Video and its white labels.",
+		Source: "support.ringcentral.com, join a video meeting from a SIP or H.323 room",
+	},
+	{
+		Name: "webex", Service: "webex", Hosts: []string{"*.webex.com", "*.webex.com.cn", "web.ciscospark.com"},
+		Paths: []string{
+			"/{site:name}/j.php?MTID={mtid}", "/j.php?MTID={mtid}", "/{site:name}/onstage/g.php?MTID={mtid}",
+			"/meet/{room:name}", "/join/{room:name}", "/{site:name}/meet/{room:name}", "/m/{uuid:code}",
+			"/collabs/meetings/join?uuid={uuid}", "/wbxmjs/joinservice/*", "/{site:name}/wbxmjs/joinservice/*",
+			"/webappng/sites/{site:name}/meeting/info/{uuid}", "/webappng/sites/{site:name}/meeting/download/{uuid}",
+			"/{site:name}/j.php?ED={ed}", "/{site:name}/j.php?J={id:digits}",
+		},
+		Token:  []string{"pwd"},
+		Dial:   []string{"sip:{room}@{host}", "sip:{id}@{host}", "h323:{ip}##{id}"},
+		Why:    "Webex meetings, personal rooms, events and Webex App spaces. The number of a scheduled meeting is in the text only.",
+		Source: "help.webex.com, join from a video system or application",
+	},
+	{
+		Name: "meet", Service: "meet", Hosts: []string{"meet.google.com"},
+		Paths:  []string{"/{id:code}", "/_meet/{id:code}"},
+		Not:    []string{"/lookup", "/lookup/*", "/new", "/landing", "/about", "/getalink", "/linkredirect", "/settings", "/unsupported", "/calling", "/call", "/tel", "/download", "/whoops", "/_meet/lookup"},
+		Why:    "Google Meet codes and nicknames. /lookup/ is an alias of the organizer's domain and opens for nobody else.",
+		Source: "support.google.com/meet; developers.google.com/meet",
+	},
+	{
+		Name: "goto", Service: "gotomeeting", Hosts: []string{"meet.goto.com", "global.gotomeeting.com", "www.gotomeeting.com", "gotomeeting.com", "app.goto.com"},
+		Paths:  []string{"/join/{id:digits}", "/meeting/{id:digits}", "/meeting/join/{id:digits}", "/{id:digits}"},
+		Dial:   []string{"sip:{id}@67.217.95.2", "h323:67.217.95.2##{id}"},
+		Why:    "GoTo Meeting.",
+		Source: "support.goto.com, join from an in-room system",
+	},
+	{
+		Name: "gotomeet-me", Service: "gotomeeting", Hosts: []string{".gotomeet.me"},
+		Paths:  []string{"/{room:name}"},
+		Why:    "GoTo personal rooms.",
+		Source: "support.goto.com, personal meeting rooms",
+	},
+	{
+		Name: "bluejeans", Service: "bluejeans", Hosts: []string{"bluejeans.com", "www.bluejeans.com", "meet.bluejeans.com"},
+		Paths:  []string{"/{id:digits}/{pin:digits}", "/{id:digits}", "/{room:name}", "/{id:digits}/webrtc"},
+		Not:    []string{"/numbers", "/premium-numbers", "/pricing", "/features", "/support", "/about", "/products", "/downloads", "/download", "/privacy", "/terms", "/blog", "/trial", "/login", "/contact", "/solutions", "/customers", "/resources", "/legal", "/events"},
+		Dial:   []string{"sip:{id}.{pin}@bjn.vc", "sip:{id}@bjn.vc"},
+		Why:    "BlueJeans. The service is closed; old series still have its links.",
+		Source: "support.bluejeans.com, joining from a room system",
+	},
+	{
+		Name: "lifesize", Service: "lifesize", Hosts: []string{"call.lifesizecloud.com", "call.lifesize.com"},
+		Paths:  []string{"/{id:digits}", "/otm/{id:digits}"},
+		Dial:   []string{"sip:{id}@sip.lifesizecloud.com"},
+		Why:    "Lifesize cloud.",
+		Source: "Lifesize cloud calling guide",
+	},
+	{
+		Name: "starleaf", Service: "starleaf", Hosts: []string{"meet.starleaf.com"},
+		Paths:  []string{"/{id:digits}", "/{id:digits}/app", "/{room:name}"},
+		Why:    "StarLeaf, closed: the dial string is in the text only.",
+		Source: "support.starleaf.com",
+	},
+	{
+		Name: "chime", Service: "chime", Hosts: []string{"chime.aws", "app.chime.aws"},
+		Paths:  []string{"/meetings/{id:name}", "/{id:name}"},
+		Not:    []string{"/download", "/dialinnumbers", "/dialinnumbers/*", "/toll-free", "/meetings", "/portal", "/login"},
+		Dial:   []string{"sip:{id}@meet.chime.in"},
+		Why:    "Amazon Chime, by number or personalized name.",
+		Source: "docs.aws.amazon.com/chime",
+	},
+	{
+		Name: "dialpad", Service: "dialpad", Hosts: []string{"meetings.dialpad.com", "www.uberconference.com"},
+		Paths:  []string{"/room/{org:name}/{room:name}", "/room/{room:name}", "/{room:name}"},
+		Not:    []string{"/room", "/help", "/international", "/numbers", "/login", "/download"},
+		Why:    "Dialpad Meetings.",
+		Source: "help.dialpad.com",
+	},
+	{
+		Name: "jitsi", Service: "jitsi", Hosts: []string{"meet.jit.si", "moderated.jitsi.net", "beta.meet.jit.si"},
+		Paths:  []string{"/{room}", "/{tenant}/{room}"},
+		Not:    []string{"/static/*", "/images/*", "/libs/*", "/favicon.ico", "/config.js"},
+		Why:    "Jitsi Meet. Own servers have any host: write a rule for them.",
+		Source: "jitsi.github.io/handbook",
+	},
+	{
+		Name: "8x8", Service: "jitsi", Hosts: []string{"8x8.vc"},
+		Paths:  []string{"/{org}/{room}", "/{room:name}"},
+		Not:    []string{"/static/*", "/images/*"},
+		Why:    "8x8 Meet, which is Jitsi with an account.",
+		Source: "support.8x8.com",
+	},
+	{
+		Name: "whereby", Service: "whereby", Hosts: []string{".whereby.com", "appear.in"},
+		Paths:  []string{"/{room:name}"},
+		Not:    []string{"/information", "/information/*", "/user", "/user/*", "/blog", "/blog/*", "/org", "/org/*", "/about", "/pricing", "/business", "/features", "/sign-up", "/sign-in", "/contact", "/support", "/terms", "/privacy", "/help", "/download", "/embedded"},
+		Token:  []string{"roomKey"},
+		Why:    "Whereby rooms, also on an organization's subdomain.",
+		Source: "whereby.com help centre",
+	},
+	{
+		Name: "skype", Service: "skype", Hosts: []string{"join.skype.com"},
+		Paths:  []string{"/{id:name}", "/meetnow/{id:name}"},
+		Not:    []string{"/download", "/bot/*"},
+		Why:    "Skype group calls, closed in 2025; old series still have the links.",
+		Source: "support.microsoft.com, Skype Meet Now",
+	},
+	{
+		Name: "skype-for-business", Service: "skypeforbusiness", Hosts: []string{".lync.com"},
+		Paths:  []string{"/{tenant:name}/{user:name}/{id:code}"},
+		Why:    "Skype for Business Online and hosted. A gateway's dial form is a matter of the customer: write a rule with a transform.",
+		Source: "learn.microsoft.com/skypeforbusiness, simple URLs",
+	},
+	{
+		Name: "skype-for-business-server", Service: "skypeforbusiness", Hosts: []string{"*"},
+		Paths:  []string{"/meet/{user:name}/{id:upper}?sl="},
+		Why:    "Skype for Business Server: the third form of the meet URL, behind any host. The other forms are known by the host's first label, meet or join.",
+		Source: "learn.microsoft.com/skypeforbusiness, simple URLs",
+	},
+	{
+		Name: "pexip", Service: "pexip", Hosts: []string{"*"},
+		Paths: []string{
+			"/webapp/#/?conference={id}", "/webapp/?conference={id}", "/webapp/home/?conference={id}", "/webapp/home?conference={id}", "/webapp?conference={id}",
+			"/webapp/conference/{id}", "/webapp/conference?name={id}", "/webapp/m/{id}", "/webapp/#/conference/{id}",
+			"/webapp2/m/{id}", "/webapp2/conference/{id}", "/webapp2/#/?conference={id}", "/webapp2/?conference={id}", "/webapp2/home/?conference={id}",
+			"/webapp3/m/{id}", "/webapp3/conference/{id}", "/webapp3/?conference={id}",
+		},
+		Token:  []string{"pin"},
+		Dial:   []string{"sip:{alias}"},
+		Why:    "The web app of a Pexip Infinity node: the alias is in the link.",
+		Source: "docs.pexip.com, creating preconfigured links to the web app",
+	},
+	{
+		Name: "cms", Service: "cms", Hosts: []string{"*"},
+		Paths:  []string{"/invited.sf?id={id:digits}", "/invited.sf?secret={secret}", "/index.html?id={id:digits}&secret=", "/meeting/{id:digits}?secret=", "/invited.sf?id={id}"},
+		Token:  []string{"secret"},
+		Why:    "Cisco Meeting Server and Acano web bridges. Their web host often differs from the SIP domain, so the dial string is taken from the text.",
+		Source: "cisco.com, Cisco Meeting Server web bridge links",
+	},
+	{
+		Name: "joinme", Service: "joinme", Hosts: []string{"join.me", "www.join.me", "secure.join.me"},
+		Paths: []string{"/{id:code}"},
+		Not:   []string{"/download", "/pricing", "/features", "/login", "/help", "/privacy", "/terms", "/about"},
+		Why:   "join.me.", Source: "help.join.me",
+	},
+	{
+		Name: "around", Service: "around", Hosts: []string{"meet.around.co", "www.around.co", "around.co"},
+		Paths: []string{"/r/{id:name}", "/meet/{id:name}"},
+		Why:   "Around.", Source: "around.co help",
+	},
+	{
+		Name: "facetime", Service: "facetime", Hosts: []string{"facetime.apple.com"},
+		Paths: []string{"/join#v=*", "/join*"},
+		Why:   "FaceTime links.", Source: "support.apple.com, FaceTime links",
+	},
+	{
+		Name: "slack", Service: "slack", Hosts: []string{".slack.com"},
+		Paths: []string{"/huddle/{team:code}/{channel:code}"},
+		Why:   "Slack huddles.", Source: "slack.com/help, huddles",
+	},
+	{
+		Name: "lark", Service: "lark", Hosts: []string{"vc.feishu.cn", "vc.larksuite.com", "*.vc.larksuite.com", "*.vc.feishu.cn"},
+		Paths: []string{"/j/{id:digits}"},
+		Why:   "Lark and Feishu.", Source: "larksuite.com help centre",
+	},
+	{
+		Name: "voov", Service: "voov", Hosts: []string{"meeting.tencent.com", "voovmeeting.com", "www.voovmeeting.com", "wemeet.qq.com"},
+		Paths: []string{"/dm/{id:name}", "/p/{id:digits}", "/s/{id:name}", "/w/{id:name}"},
+		Why:   "Tencent Meeting and VooV.", Source: "meeting.tencent.com support",
+	},
+	{
+		Name: "cal-video", Service: "cal", Hosts: []string{"app.cal.com"},
+		Paths: []string{"/video/{id:code}"},
+		Why:   "Cal Video. The booking page is no meeting.", Source: "cal.com docs",
+	},
+	{
+		Name: "proton-meet", Service: "proton", Hosts: []string{"meet.proton.me"},
+		Paths: []string{"/join/{id:name}#*", "/join/{id:name}"},
+		Why:   "Proton Meet; the key is in the fragment.", Source: "proton.me/support",
+	},
+	{
+		Name: "livekit", Service: "livekit", Hosts: []string{"meet.livekit.io"},
+		Paths: []string{"/rooms/{id:name}"},
+		Why:   "LiveKit Meet.", Source: "github.com/livekit/meet",
+	},
+	{
+		Name: "vonage", Service: "vonage", Hosts: []string{"meetings.vonage.com"},
+		Paths: []string{"/{id:code}"},
+		Not:   []string{"/login", "/download"},
+		Why:   "Vonage Meetings.", Source: "vonage.com support",
+	},
+	{
+		Name: "zoho", Service: "zoho", Hosts: []string{"meeting.zoho.com", "meeting.zoho.eu", "meeting.zoho.in", "meet.zoho.com", "meet.zoho.eu", "meet.zoho.in"},
+		Paths: []string{"/join?key={id:digits}", "/meeting/login.sp?meetingKey={id:digits}"},
+		Why:   "Zoho Meeting.", Source: "zoho.com/meeting help",
+	},
+	{
+		Name: "hangouts", Service: "hangouts", Hosts: []string{"hangouts.google.com"},
+		Paths:  []string{"/hangouts/_/*", "/call/{id:name}"},
+		Why:    "Classic Hangouts, closed; old series still have its links.",
+		Source: "support.google.com, classic Hangouts",
+	},
+	{
+		Name: "telemost", Service: "telemost", Hosts: []string{"telemost.yandex.ru", "telemost.yandex.com", "telemost.360.yandex.ru"},
+		Paths: []string{"/j/{id:digits}"},
+		Why:   "Yandex Telemost.", Source: "yandex.com/support/telemost",
+	},
+	{
+		Name: "vk", Service: "vk", Hosts: []string{"vk.com", "vk.ru", "calls.vk.com"},
+		Paths: []string{"/call/join/{id:name}"},
+		Why:   "VK calls.", Source: "vk.com/faq, calls",
+	},
+	{
+		Name: "livestorm", Service: "livestorm", Hosts: []string{"app.livestorm.co", "app.livestorm.com"},
+		Paths: []string{"/p/{id:code}", "/p/{id:code}/live"},
+		Why:   "Livestorm rooms.", Source: "support.livestorm.co",
+	},
+	{
+		Name: "gather", Service: "gather", Hosts: []string{"app.gather.town", "gather.town"},
+		Paths: []string{"/app/{space:name}/{room:name}", "/invite?token={token}"},
+		Why:   "Gather spaces.", Source: "support.gather.town",
+	},
+	{
+		Name: "blackboard", Service: "blackboard", Hosts: []string{".bbcollab.com"},
+		Paths: []string{"/guest/{id:name}", "/collab/ui/session/join/{id:name}", "/collab/ui/session/guest/{id:name}", "/collab/ui/session/join"},
+		Why:   "Blackboard Collaborate.", Source: "help.blackboard.com/Collaborate",
+	},
+	{
+		Name: "tuple", Service: "tuple", Hosts: []string{"tuple.app"},
+		Paths: []string{"/c/{id:name}"},
+		Why:   "Tuple.", Source: "docs.tuple.app",
+	},
+	{
+		Name: "pop", Service: "pop", Hosts: []string{"pop.com"},
+		Paths: []string{"/j/{id:name}"},
+		Why:   "Pop.", Source: "pop.com help",
+	},
+	{
+		Name: "doxy", Service: "doxy", Hosts: []string{".doxy.me"},
+		Paths: []string{"/{room:code}"},
+		Not:   []string{"/en", "/pricing", "/login", "/account", "/sign-in", "/help", "/about", "/blog", "/signup", "/sign-up", "/features"},
+		Why:   "Doxy.me rooms.", Source: "help.doxy.me",
+	},
+}

@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+)
+
+// TestFurtherCases holds more of what happens to links and labels on their way.
+func TestFurtherCases(t *testing.T) {
+	const zoomSIP = "sip:93400127765@zoomcrc.com"
+	for _, c := range []struct{ name, html, plain, want string }{
+		{name: "amp without semicolon", html: `<a href="https://` + riskHost + `/j/93400127765?from=x&amp&pwd=Kd7">j</a>`, want: "https://" + riskHost + "/j/93400127765?from=x&&pwd=Kd7"},
+		{name: "base64url with a parameter named like an entity", html: `<a href="https://` + riskHost + `/j/93400127765?pwd=Kd7&copy=1">j</a>`, want: "https://" + riskHost + "/j/93400127765?pwd=Kd7&copy=1"},
+		{name: "byte order mark", plain: "\ufeff" + riskLink},
+		{name: "direction marks", plain: "\u202a" + riskLink + "\u202c"},
+		{name: "area", html: `<map><area href="` + riskLink + `"></map>`},
+		{name: "VML button", html: `<!--[if mso]><v:roundrect href="` + riskLink + `" style="x"></v:roundrect><![endif]-->`},
+		{name: "Gmail's redirect", html: `<a href="https://x.example" data-saferedirecturl="https://www.google.com/url?q=` + strings.NewReplacer("?", "%3F", "=", "%3D").Replace(riskLink) + `&amp;source=gmail">j</a>`},
+		{name: "javascript", html: `<a href="javascript:location='` + riskLink + `'">j</a>`, want: "none"},
+		{name: "data", html: `<a href="data:text/html,` + riskLink + `">j</a>`, want: "none"},
+		{name: "the text differs from the target", html: `<a href="https://evil.example/">` + riskLink + `</a>`},
+		{name: "unclosed comment", html: `<p>` + riskLink + `</p><!-- unclosed`},
+		{name: "unclosed quote", html: `<a href="` + riskLink},
+		{name: "unclosed tag", html: `<p>` + riskLink + `<a `},
+		{name: "NUL bytes", plain: "a\x00 " + riskLink + "\x00b"},
+		{name: "invalid UTF-8", plain: "\xff\xfe " + riskLink + "\xff"},
+		{name: "escape in the host", plain: "https://us02web%2ezoom.us" + riskPath, want: "none"},
+		{name: "sip with parameters", plain: "sip:93400127765@zoomcrc.com;transport=tls", want: "sip:93400127765@zoomcrc.com;transport=tls"},
+		{name: "sip in brackets", plain: "<sip:93400127765@zoomcrc.com>", want: zoomSIP},
+		{name: "mailto of a video address", html: `<a href="mailto:93400127765@zoomcrc.com">x</a>`, want: zoomSIP},
+		{name: "sip with an IPv6 host", plain: "sip:ops@[2001:db8::7]", want: "sip:ops@[2001:db8::7]"},
+		{name: "H.323 with a host", plain: "h323:ops@vc.acme.example", want: "h323:ops@vc.acme.example"},
+		{name: "H.323 without an id", plain: "Dial h323:192.0.2.7 and enter 1", want: "h323:192.0.2.7"},
+		{name: "Slack's form", plain: "<" + riskLink + "|Join>"},
+		{name: "Markdown with the link as its text", plain: "[" + riskLink + "](" + riskLink + ")"},
+		{name: "link in front of ideographs", plain: "会議" + riskLink + "参加"},
+		{name: "a comma and a word", plain: riskLink + ", then tea"},
+		{name: "a short form of conditional comment", html: `<!--[if !mso]><!--><a href="` + riskLink + `">j</a><!--<![endif]-->`},
+		{name: "upper-case tags", html: `<STYLE>x{}</STYLE><A HREF="` + riskLink + `">J</A>`},
+		{name: "upper-case script", html: `<SCRIPT>"` + riskLink + `"</SCRIPT>`, want: "none"},
+		{name: "backslashes of JSON", plain: strings.ReplaceAll(riskLink, "/", `\/`)},
+		{name: "Safe Links with a break in the data", plain: "https://nam12.safelinks.protection.outlook.com/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7&data=05%7C02%7C\r\nabc&reserved=0"},
+		{name: "a Teams thread cut by mail", plain: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQ\r\nRR%40thread.v2/0?context=%7b%7d", want: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQRR%40thread.v2/0?context=%7b%7d"},
+		{name: "a Safe Link in capitals", plain: "HTTPS://NAM12.SAFELINKS.PROTECTION.OUTLOOK.COM/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := c.want
+			if want == "" {
+				want = riskLink
+			}
+			m, ok := Default().Find(&calendar.Event{Body: calendar.Body{HTML: c.html, Plain: c.plain}})
+			if want == "none" {
+				assert.False(t, ok, "%q", uris(m))
+				return
+			}
+			require.True(t, ok, "nothing found")
+			assert.Contains(t, uris(m), want)
+			if schemeOf(want) == HTTPS {
+				assert.Equal(t, want, m.Addresses[0].URI)
+			}
+		})
+	}
+}
+
+func TestNumbersInTheText(t *testing.T) {
+	for name, text := range map[string]string{
+		"no-break spaces":      "<p>Microsoft Teams</p><p>Meeting ID: 352&nbsp;014&nbsp;000&nbsp;098&nbsp;7</p><p>Passcode: Rt7Uv8</p>",
+		"bare nbsp":            "<p>Microsoft Teams</p><p>Meeting ID: 352&nbsp014&nbsp000&nbsp098&nbsp7</p><p>Passcode: Rt7Uv8</p>",
+		"narrow spaces":        "<p>Microsoft Teams</p><p>Meeting ID: 352\u202f014\u2009000\u202f098\u20097</p><p>Passcode: Rt7Uv8</p>",
+		"direction marks":      "<p>Microsoft Teams</p><p>Meeting ID: \u200e352 014 000 098 7\u200f</p><p>Passcode: \u2066Rt7Uv8\u2069</p>",
+		"full-width colon":     "<p>Microsoft Teams</p><p>会議 ID：352 014 000 098 7</p><p>パスコード：Rt7Uv8</p>",
+		"another language":     "<p>Microsoft Teams</p><p>Cruinniú-uimhir: 352 014 000 098 7</p><p>Paschód: Rt7Uv8</p>",
+		"values on their own":  "<p>Microsoft Teams</p><p>Meeting ID:</p><p>352 014 000 098 7</p><p>Passcode:</p><p>Rt7Uv8</p>",
+		"cells":                "<p>Microsoft Teams</p><table><tr><td>Besprechungs-ID:</td><td>352 014 000 098 7</td></tr><tr><td>Kennungscode:</td><td>Rt7Uv8</td></tr></table>",
+		"no phone number here": "<p>Microsoft Teams</p><p>Meeting ID: 352 014 000 098 7</p><p>Passcode: Rt7Uv8</p><p>Phone conference ID: 123 456 789#</p>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, ok := Default().Find(htmlBody(text))
+			require.True(t, ok)
+			assert.Equal(t, "https://teams.microsoft.com/meet/3520140000987?p=Rt7Uv8", m.Addresses[0].URI)
+		})
+	}
+}
+
+// TestUndeclaredUTF16 shows what the engine does not do: a charset is undone
+// before the text becomes an event.
+func TestUndeclaredUTF16(t *testing.T) {
+	var b strings.Builder
+	for _, u := range utf16.Encode([]rune(riskLink)) {
+		b.WriteByte(byte(u))
+		b.WriteByte(byte(u >> 8))
+	}
+	_, ok := Default().Find(plain(b.String()))
+	assert.False(t, ok)
+}
+
+// TestWorkIsLinear counts steps on hostile texts of two sizes.
+func TestWorkIsLinear(t *testing.T) {
+	e := Default()
+	steps := func(ev *calendar.Event) int {
+		sc := e.get(ev)
+		defer e.put(sc)
+		sc.read()
+		return sc.steps
+	}
+	for name := range adversarial {
+		for form, of := range map[string]func(string) *calendar.Event{"plain": plain, "html": htmlBody} {
+			small, large := steps(of(adversarialText(name, 1<<17))), steps(of(adversarialText(name, 1<<18)))
+			assert.LessOrEqual(t, large, 1<<20, "%s as %s", name, form)
+			assert.LessOrEqual(t, large, 2*small+1000, "%s as %s", name, form)
+		}
+	}
+}
+
+func TestWrappersAreCapped(t *testing.T) {
+	link := riskLink
+	for range maxDepth {
+		link = "https://urldefense.com/v3/__" + link + "__;!!a!b$"
+	}
+	m, ok := Default().Find(plain(link))
+	require.True(t, ok)
+	assert.Equal(t, riskLink, m.Addresses[0].URI)
+	for range 3 {
+		link = "https://urldefense.com/v3/__" + link + "__;!!a!b$"
+	}
+	_, ok = Default().Find(plain(link))
+	assert.False(t, ok)
+	assert.Contains(t, Default().Why(plain(link)), "wrappers")
+}

@@ -1,0 +1,320 @@
+package rules
+
+import (
+	"strings"
+)
+
+// label says what a value in an invite's text is.
+type label uint8
+
+const (
+	labelNone     label = iota
+	labelID             // the number of the meeting
+	labelPasscode       // what a person types
+	labelPIN            // the numeric passcode of video systems
+	labelVideoID        // the conference id of a Teams block
+	labelTenant         // the tenant's address of a Teams block
+	labelSIP            // an address without a scheme
+	labelIP             // an H.323 gateway
+	labelPhone          // the id of a telephone conference, which is none of ours
+)
+
+// labels are what stands before a value, in lower case: the end of the line
+// before the colon. A label that contains another comes first. English, German,
+// French, Spanish, Italian, Dutch, Swedish, Danish, Norwegian, Portuguese and
+// the others are those of the vendors' localized invites and join pages.
+var labels = [...]struct {
+	text string
+	is   label
+}{
+	{"vtc conference id", labelVideoID}, {"video conference id", labelVideoID}, {"video id", labelVideoID}, {"video-id", labelVideoID},
+	{"videokonferenz-id", labelVideoID}, {"videokonferenzkennung", labelVideoID}, {"id vidéo", labelVideoID}, {"id de vídeo", labelVideoID}, {"id de video", labelVideoID}, {"video-id-nummer", labelVideoID},
+	{"id de videoconferencia", labelVideoID}, {"id de la visioconférence", labelVideoID}, {"videokonferens-id", labelVideoID}, {"videokonference-id", labelVideoID}, {"videokonferanse-id", labelVideoID}, {"videovergader-id", labelVideoID}, {"ビデオ id", labelVideoID}, {"ビデオ会議 id", labelVideoID}, {"视频 id", labelVideoID},
+	{"tenant key", labelTenant}, {"mandantenschlüssel", labelTenant}, {"clé de locataire", labelTenant}, {"clé du locataire", labelTenant}, {"clave de inquilino", labelTenant}, {"clave del inquilino", labelTenant}, {"テナント キー", labelTenant}, {"テナントキー", labelTenant}, {"klientnyckel", labelTenant},
+	{"phone conference id", labelPhone}, {"telefonkonferenz-id", labelPhone}, {"attendee id", labelPhone}, {"participant id", labelPhone}, {"conference id", labelPhone}, {"konferenz-id", labelPhone}, {"phone number", labelPhone},
+	{"meeting number (access code)", labelID}, {"webinar number (access code)", labelID}, {"meeting number", labelID}, {"access code", labelID}, {"meeting id", labelID}, {"webinar id", labelID}, {"meeting-id", labelID}, {"meetingid", labelID},
+	{"besprechungs-id", labelID}, {"meeting-kennnummer", labelID}, {"meeting-kennnummer (zugriffscode)", labelID}, {"id de réunion", labelID}, {"id de la réunion", labelID}, {"numéro de la réunion", labelID}, {"id de reunión", labelID}, {"id de la reunión", labelID}, {"reunion-id", labelID}, {"id riunione", labelID}, {"id della riunione", labelID},
+	{"vergadering-id", labelID}, {"vergader-id", labelID}, {"vergaderings-id", labelID}, {"mötes-id", labelID}, {"möte-id", labelID}, {"mødenummer", labelID}, {"møde-id", labelID}, {"møte-id", labelID}, {"møteid", labelID}, {"id da reunião", labelID}, {"identyfikator spotkania", labelID}, {"kokoustunnus", labelID}, {"kokouksen tunnus", labelID}, {"toplantı kimliği", labelID}, {"идентификатор собрания", labelID}, {"идентификатор конференции", labelID},
+	{"会議 id", labelID}, {"ミーティング id", labelID}, {"会议 id", labelID}, {"会议id", labelID}, {"会议号", labelID}, {"會議識別碼", labelID}, {"会议标识", labelID}, {"모임 id", labelID}, {"회의 id", labelID},
+	{"password for video system", labelPIN}, {"password for video systems", labelPIN}, {"video system password", labelPIN}, {"video password", labelPIN}, {"host pin", labelPhone}, {"host key", labelPhone}, {"numeric passcode", labelPIN}, {"numeric password", labelPIN}, {"video address pin", labelPIN},
+	{"passcode", labelPasscode}, {"pass code", labelPasscode}, {"password", labelPasscode}, {"kennungscode", labelPasscode}, {"kenncode", labelPasscode}, {"passwort", labelPasscode}, {"kennwort", labelPasscode}, {"code secret", labelPasscode}, {"mot de passe", labelPasscode}, {"code d'accès", labelPasscode}, {"code d’accès", labelPasscode}, {"código de acceso", labelPasscode}, {"código secreto", labelPasscode}, {"contraseña", labelPasscode},
+	{"codice di accesso", labelPasscode}, {"wachtwoord", labelPasscode}, {"wachtwoordcode", labelPasscode}, {"toegangscode", labelPasscode}, {"lösenord", labelPasscode}, {"lösenkod", labelPasscode}, {"adgangskode", labelPasscode}, {"passord", labelPasscode}, {"tilgangskode", labelPasscode}, {"senha", labelPasscode}, {"código de acesso", labelPasscode}, {"palavra-passe", labelPasscode}, {"kod dostępu", labelPasscode}, {"hasło", labelPasscode}, {"salasana", labelPasscode}, {"tunnuskoodi", labelPasscode}, {"geçiş kodu", labelPasscode}, {"parola", labelPasscode}, {"код доступа", labelPasscode}, {"пароль", labelPasscode}, {"секретный код", labelPasscode},
+	{"パスコード", labelPasscode}, {"パスワード", labelPasscode}, {"密码", labelPasscode}, {"密碼", labelPasscode}, {"传递代码", labelPasscode}, {"암호", labelPasscode}, {"패스코드", labelPasscode}, {"conference pin", labelPasscode}, {"meeting pin", labelPasscode},
+	{"join by sip", labelSIP}, {"sip", labelSIP}, {"join from a video system or application", labelSIP},
+}
+
+// labelEnds are the last bytes of the labels.
+var labelEnds [256]bool
+
+func init() {
+	for i := range labels {
+		labelEnds[labels[i].text[len(labels[i].text)-1]] = true
+	}
+}
+
+// labelHit is a label with its value.
+type labelHit struct {
+	is    label
+	value string
+	pin   string // a numeric passcode that stands beside the passcode
+	text  int
+	raw   int
+	end   int
+}
+
+// classify says what the text before a colon announces.
+func classify(before string) label {
+	s := before
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '*' || s[len(s)-1] == '_') {
+		s = s[:len(s)-1]
+	}
+	if s == "" || !labelEnds[lower(s[len(s)-1])] {
+		return labelNone
+	}
+	for i := range labels {
+		if n := len(labels[i].text); len(s) >= n && lower(s[len(s)-1]) == labels[i].text[n-1] && foldUTF(s[len(s)-n:], labels[i].text) {
+			return labels[i].is
+		}
+	}
+	return labelNone
+}
+
+// foldUTF compares like fold, and takes the capitals of Latin-1 and Cyrillic
+// with their small letters.
+func foldUTF(s, small string) bool {
+	if fold(s, small) {
+		return true
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] != small[i] && lower(s[i]) != small[i] {
+			if s[i] < 0x80 {
+				return false
+			}
+			return strings.EqualFold(s, small)
+		}
+	}
+	return true
+}
+
+// readLabels finds the labels and values of a text.
+func (sc *scratch) readLabels(t *screen) {
+	s := t.String()
+	sc.hits = sc.hits[:0]
+	for i := index(s, ':', 0); i < len(s); i = index(s, ':', i+1) {
+		sc.steps++
+		if i+1 < len(s) && s[i+1] == '/' || i == 0 {
+			continue
+		}
+		lo := max(0, i-48)
+		if nl := strings.LastIndexByte(s[lo:i], '\n'); nl >= 0 {
+			lo += nl + 1
+		}
+		value, at := valueAfter(s, i+1)
+		if value == "" {
+			continue
+		}
+		is := classify(s[lo:i])
+		h := labelHit{is: is, text: i}
+		switch is {
+		case labelNone:
+			if open := strings.Index(value, " ("); open > 0 && shapedPIN(value[open+2:]) && strings.IndexByte(value[:open], ' ') < 0 {
+				// Webex: "X (12345678 from phones and video systems)", in any language.
+				h.is, h.value, h.pin = labelPasscode, value[:open], sc.digits(value[open+2:])
+			} else if shapedID(value) {
+				h.is, h.value = labelID, sc.digits(value)
+			} else if n := len(sc.hits); n > 0 && sc.hits[n-1].is == labelID && i-sc.hits[n-1].text < 100 && shapedCode(value) {
+				h.is, h.value = labelPasscode, value
+			} else {
+				continue
+			}
+		case labelID, labelVideoID, labelPhone:
+			if h.value = sc.digits(value); len(h.value) < 3 || len(h.value) > 16 {
+				continue
+			}
+		case labelPIN:
+			if h.value = sc.digits(value); h.value == "" {
+				continue
+			}
+		case labelPasscode:
+			h.value = token(value)
+			if h.value == "" || strings.Contains(h.value, "://") {
+				continue
+			}
+			if open := strings.IndexByte(value, '('); open > 0 && open < len(h.value)+3 && open >= len(h.value) {
+				h.pin = sc.digits(value[open+1:])
+			}
+		case labelTenant, labelSIP:
+			h.value = token(value)
+			if strings.IndexByte(h.value, '@') < 1 {
+				continue
+			}
+		}
+		h.raw, h.end = t.raw(lo), t.rawEnd(at+len(value))
+		sc.hits = append(sc.hits, h)
+		if len(sc.hits) >= maxCandidates {
+			sc.cap("more than 256 labels")
+			return
+		}
+	}
+	// One-tap numbers carry Zoom's numeric passcode: "+1555…,,123#,,,,*456#".
+	for i := strings.Index(s, ",*"); i >= 0; {
+		j := i + 2
+		for j < len(s) && isDigit(s[j]) {
+			j++
+		}
+		if j > i+2 && j < len(s) && s[j] == '#' && len(sc.hits) < maxCandidates {
+			sc.hits = append(sc.hits, labelHit{is: labelPIN, value: s[i+2 : j], text: i, raw: t.raw(i), end: t.raw(i)})
+		}
+		k := strings.Index(s[j:], ",*")
+		if k < 0 {
+			break
+		}
+		i = j + k
+	}
+	for i := range sc.found {
+		if r := sc.found[i].rule; r != nil && r.ip {
+			sc.readIP(t)
+			break
+		}
+	}
+}
+
+// readIP finds the first H.323 gateway that the text names for each mention of
+// H.323, and the address that Webex gives for systems that dial a number.
+func (sc *scratch) readIP(t *screen) {
+	s := t.String()
+	for i := 0; ; {
+		j := strings.Index(s[i:], "323")
+		if j < 0 {
+			break
+		}
+		i += j + 3
+		if i < 5 || lower(s[i-4]) != 'h' && s[i-4] != '.' {
+			continue
+		}
+		sc.ipAfter(t, i, min(len(s), i+120))
+	}
+	for i := 0; ; {
+		j := strings.Index(s[i:], "dial ")
+		if j < 0 {
+			return
+		}
+		i += j + 5
+		sc.ipAfter(t, i, min(len(s), i+16))
+	}
+}
+
+func (sc *scratch) ipAfter(t *screen, from, to int) {
+	s := t.String()
+	for i := from; i < to; i++ {
+		if !isDigit(s[i]) || isAlnum(s[i-1]) || s[i-1] == '.' {
+			continue
+		}
+		j, dots := i, 0
+		for j < len(s) && (isDigit(s[j]) || s[j] == '.' && j+1 < len(s) && isDigit(s[j+1])) {
+			if s[j] == '.' {
+				dots++
+			}
+			j++
+		}
+		if dots == 3 && j-i <= 15 && len(sc.hits) < maxCandidates && !(j < len(s) && s[j] == '#') {
+			sc.hits = append(sc.hits, labelHit{is: labelIP, value: s[i:j], text: i, raw: t.raw(i), end: t.raw(i)})
+			return
+		}
+		i = j
+	}
+}
+
+func (t *screen) rawEnd(text int) int {
+	for i := range t.lines {
+		if t.lines[i].text >= text {
+			return t.lines[i].raw
+		}
+	}
+	return -1
+}
+
+// valueAfter returns what follows a label: the rest of the line, or the next
+// line if nothing is left of it.
+func valueAfter(s string, i int) (value string, at int) {
+	for n := 0; n < 3; n++ {
+		for i < len(s) && (s[i] == ' ' || s[i] == '*' || s[i] == '_') {
+			i++
+		}
+		// A value is short; the rest of a long line is not read again for each
+		// colon in it.
+		end := index(s[:min(len(s), i+120)], '\n', min(i, len(s)))
+		if end > i {
+			return strings.TrimRight(s[i:min(end, i+120)], " *_"), i
+		}
+		i = end + 1
+		if i >= len(s) {
+			break
+		}
+	}
+	return "", i
+}
+
+// digits returns the digits at the start of s without the blanks and dashes
+// between them.
+func (sc *scratch) digits(s string) string {
+	n := len(sc.a.b)
+	i := 0
+	for i < len(s) && (isDigit(s[i]) || len(sc.a.b) > n && (s[i] == ' ' || s[i] == '-')) {
+		if isDigit(s[i]) {
+			sc.a.b = append(sc.a.b, s[i])
+		}
+		i++
+	}
+	if i < len(s) && isAlnum(s[i]) && s[i-min(i, 1)] != ' ' {
+		sc.a.b = sc.a.b[:n]
+		return ""
+	}
+	return sc.a.since(n)
+}
+
+// token returns s up to the first blank or bracket.
+func token(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] == ' ' || s[i] == '(' || s[i] == '<' || s[i] == '>' || s[i] == '"' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// shapedID recognizes a Teams meeting id by its groups of three digits, whatever
+// the language of the label. It is at least twelve digits long; a telephone
+// conference's has nine and ends with "#".
+func shapedID(value string) bool {
+	digits, groups, n := 0, 0, 0
+	for i := 0; i < len(value); i++ {
+		switch {
+		case isDigit(value[i]):
+			digits++
+			n++
+		case value[i] == ' ' && n == 3:
+			groups, n = groups+1, 0
+		default:
+			return false
+		}
+	}
+	return digits >= 12 && digits <= 15 && groups >= 3
+}
+
+// shapedPIN recognizes a numeric password that begins a remark in brackets.
+func shapedPIN(s string) bool {
+	n := run("digits", s)
+	return n >= 4 && n <= 12 && n < len(s) && s[n] == ' '
+}
+
+// shapedCode recognizes the passcode on the line after such an id: one word of
+// letters and digits.
+func shapedCode(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if !isAlnum(value[i]) {
+			return false
+		}
+	}
+	return len(value) >= 6 && len(value) <= 12
+}

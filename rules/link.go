@@ -1,0 +1,282 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// linkRule is a compiled rule of TypeLink.
+type linkRule struct {
+	*Rule
+	ip bool // Dial needs the H.323 gateway that the text names
+}
+
+func newLinkRule(r *Rule) *linkRule {
+	l := &linkRule{Rule: r}
+	for _, d := range r.Dial {
+		l.ip = l.ip || strings.Contains(d, "{ip}")
+	}
+	return l
+}
+
+// check says what is wrong with a rule of TypeLink.
+func checkLink(r *Rule) error {
+	if r.Service == "" {
+		return fmt.Errorf("no service")
+	}
+	if len(r.Hosts) == 0 || len(r.Paths) == 0 {
+		return fmt.Errorf("a rule of type %q needs hosts and paths", TypeLink)
+	}
+	for _, h := range r.Hosts {
+		name := strings.TrimPrefix(strings.TrimPrefix(h, "*"), ".")
+		if h == "*" {
+			continue
+		}
+		if name == "" || strings.ContainsAny(name, "*/:@ ") || !strings.Contains(name, ".") {
+			return fmt.Errorf("host %q: write it as example.com, .example.com, *.example.com or *", h)
+		}
+	}
+	for _, p := range slices.Concat(r.Paths, r.Not) {
+		if err := checkPattern(p); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(r.Hosts, "*") {
+		for _, p := range r.Paths {
+			if len(p) < 4 || strings.ContainsAny(p[:4], "{*?#") {
+				return fmt.Errorf("path %q: with host * the first part must be fixed", p)
+			}
+		}
+	}
+	for _, d := range r.Dial {
+		if strings.Count(d, "{") != strings.Count(d, "}") || schemeOf(d) == SchemeNone {
+			return fmt.Errorf("dial %q is no address; write sip:{id}@example.com", d)
+		}
+	}
+	return nil
+}
+
+// match reports whether the rule knows the link, and fills vars.
+func (r *linkRule) match(l *link, v *vars) bool {
+	for _, p := range r.Not {
+		if v.match(p, l) {
+			return false
+		}
+	}
+	for _, p := range r.Paths {
+		if v.match(p, l) {
+			return true
+		}
+	}
+	return false
+}
+
+// table finds the rules for a host. A host is looked up by its last two labels,
+// and then compared label by label.
+type table struct {
+	slots []slot // open addressing; the length is a power of two
+	any   []anyPath
+	first [256]bool // the second bytes, after the slash, of the paths in any
+	// onPrem is the rule for Skype for Business Server, if there is one.
+	onPrem *linkRule
+}
+
+type slot struct {
+	key   string // the last two labels
+	hosts []hostRule
+}
+
+type hostRule struct {
+	pattern string
+	rule    *linkRule
+	gateway int8 // index in gateways plus one, and so on
+	dial    int8 // in dialHosts
+	cvi     int8 // in cviHosts
+}
+
+type anyPath struct {
+	prefix string
+	rule   *linkRule
+}
+
+func (t *table) add(pattern string, h hostRule) {
+	h.pattern = pattern
+	key := lastTwo(strings.TrimPrefix(strings.TrimPrefix(pattern, "*"), "."))
+	for i := hash(key); ; i++ {
+		s := &t.slots[i&uint32(len(t.slots)-1)]
+		if s.key == "" || fold(s.key, key) {
+			s.key = key
+			s.hosts = append(s.hosts, h)
+			return
+		}
+	}
+}
+
+// newTable builds the table of rules and gateways.
+func newTable(rules []*linkRule) *table {
+	n := len(dialHosts) + len(cviHosts)
+	for _, r := range rules {
+		n += len(r.Hosts)
+	}
+	for i := range gateways {
+		n += len(gateways[i].hosts)
+	}
+	size := 64
+	for size < 4*n {
+		size *= 2
+	}
+	t := &table{slots: make([]slot, size)}
+	for i := range gateways {
+		for _, h := range gateways[i].hosts {
+			t.add(h, hostRule{gateway: int8(i + 1)})
+		}
+	}
+	for i := range dialHosts {
+		t.add(dialHosts[i].host, hostRule{dial: int8(i + 1)})
+	}
+	for i := range cviHosts {
+		t.add(cviHosts[i].host, hostRule{cvi: int8(i + 1)})
+	}
+	for _, r := range rules {
+		if r.Name == "skype-for-business-server" {
+			t.onPrem = r
+		}
+		for _, h := range r.Hosts {
+			if h != "*" {
+				t.add(h, hostRule{rule: r})
+				continue
+			}
+			for _, p := range r.Paths {
+				end := strings.IndexAny(p, "{*?#")
+				if end < 0 {
+					end = len(p)
+				}
+				prefix := p[:end]
+				if !slices.Contains(t.any, anyPath{prefix, r}) {
+					t.any = append(t.any, anyPath{prefix, r})
+				}
+				for c := range t.first {
+					if lower(byte(c)) == lower(prefix[1]) {
+						t.first[c] = true
+					}
+				}
+			}
+		}
+	}
+	return t
+}
+
+// lookup returns what is known about a host's last two labels, or nil.
+func (t *table) lookup(host string) []hostRule {
+	key := lastTwo(host)
+	for i := hash(key); ; i++ {
+		s := &t.slots[i&uint32(len(t.slots)-1)]
+		if s.key == "" {
+			return nil
+		}
+		if fold(s.key, key) {
+			return s.hosts
+		}
+	}
+}
+
+// known reports whether a host is one of a rule or a gateway.
+func (t *table) known(host string) bool {
+	for _, h := range t.lookup(host) {
+		if (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyHost reports whether a path is one that a rule for every host may know.
+func (t *table) anyHost(path string) bool {
+	if len(path) < 2 || !t.first[path[1]] {
+		return false
+	}
+	for i := range t.any {
+		if hasPrefixFold(path, t.any[i].prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the first rule that knows a link.
+func (t *table) find(l *link, v *vars) *linkRule {
+	for _, h := range t.lookup(l.host) {
+		if h.rule != nil && hostMatches(l.host, h.pattern) && h.rule.match(l, v) {
+			return h.rule
+		}
+	}
+	if t.anyHost(l.path) {
+		for i := range t.any {
+			if hasPrefixFold(l.path, t.any[i].prefix) && t.any[i].rule.match(l, v) {
+				return t.any[i].rule
+			}
+		}
+	}
+	return nil
+}
+
+func lastTwo(host string) string {
+	dots := 0
+	for i := len(host) - 1; i >= 0; i-- {
+		if host[i] == '.' {
+			if dots++; dots == 2 {
+				return host[i+1:]
+			}
+		}
+	}
+	return host
+}
+
+// hash mixes the last eight bytes of the two labels, without regard to case.
+func hash(key string) uint32 {
+	var h uint64
+	if n := len(key); n >= 8 {
+		k := key[n-8:]
+		h = uint64(k[0]) | uint64(k[1])<<8 | uint64(k[2])<<16 | uint64(k[3])<<24 |
+			uint64(k[4])<<32 | uint64(k[5])<<40 | uint64(k[6])<<48 | uint64(k[7])<<56
+	} else {
+		for i := range n {
+			h = h<<8 | uint64(key[i])
+		}
+	}
+	h = (h | 0x2020202020202020) * 0x9E3779B97F4A7C15
+	return uint32(h >> 40)
+}
+
+// ruleOfLink is an administrator's rule of TypeLink.
+type ruleOfLink struct {
+	table *table
+	rule  *linkRule
+}
+
+func compileLink(r *Rule) (compiled, error) {
+	if err := checkLink(r); err != nil {
+		return nil, err
+	}
+	lr := newLinkRule(r)
+	return &ruleOfLink{newTable([]*linkRule{lr}), lr}, nil
+}
+
+func (c *ruleOfLink) find(v *view) (Match, string, bool) {
+	sc := v.engine.get(v.event)
+	defer v.engine.put(sc)
+	for _, l := range v.links() {
+		if len(c.rule.Fields) == 0 || slices.Contains(c.rule.Fields, l.field.String()) {
+			sc.evaluate(c.table, l.uri, l.field, l.span)
+		}
+	}
+	if len(sc.found) == 0 {
+		return Match{}, "no link to " + strings.Join(c.rule.Hosts, ", "), false
+	}
+	sc.gather(v.engine)
+	if len(sc.groups) == 0 {
+		return Match{}, "no link that its paths know", false
+	}
+	return sc.emitGroup(nil, &sc.groups[0])[0], "", true
+}

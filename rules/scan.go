@@ -1,0 +1,556 @@
+package rules
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of what is looked at in one event. What is beyond them is reported by
+// Explain and Why.
+const (
+	maxBody       = 1 << 20   // bytes of a field that are searched for links
+	maxText       = 256 << 10 // bytes of a body that are read as text
+	maxCandidates = 256       // links and addresses of known services
+	maxScratch    = 4 << 20   // bytes of decoded text that are kept for the next event
+)
+
+// kind says what a found thing is.
+type kind uint8
+
+const (
+	isLink   kind = iota // a join link of a known service
+	isDial               // a SIP or H.323 address
+	isCVI                // dial data of a Teams video interop block
+	isOpaque             // a gateway's link that hides its target
+	isWeak               // a number at a host: an address only if it is a meeting's number
+)
+
+// found is one thing that a scan has found. Its strings are in the arena or in
+// the event.
+type found struct {
+	kind    kind
+	field   Field
+	span    Span
+	rule    *linkRule // of a link
+	uri     string    // the join link, the dial address
+	raw     string    // the link before it was unwrapped, where it was
+	gateway string
+	host    string
+	key     string // what makes two links the same meeting
+	id, pin string
+	room    string
+	token   bool
+	scheme  Scheme
+	h323    string // CVI: the H.323 form
+	source  string // of a structured link
+	group   int
+}
+
+// scanner walks one field's text.
+type scanner struct {
+	*scratch
+	t      *table
+	s      string
+	html   bool
+	field  Field
+	source string
+	// unknown is where the last link to an unknown host begins: what is inside
+	// it is no link of its own.
+	unknown int
+	hidden  hidden
+	done    int // everything before it is decided
+	slashed int // after the last slash before which a host was looked for
+}
+
+// scan finds the links and addresses in s. It looks at slashes and at-signs
+// only, and decodes nothing before it has seen a host that matters.
+func (sc *scratch) scan(t *table, s string, html bool, field Field, source string) {
+	if len(s) > maxBody {
+		s = s[:maxBody]
+		sc.cap("a field is longer than 1 MB")
+	}
+	w := scanner{scratch: sc, t: t, s: s, html: html, field: field, source: source, unknown: -1}
+	slash, at := index(s, '/', 0), index(s, '@', 0)
+	for slash < len(s) || at < len(s) {
+		sc.steps++
+		if len(sc.found) >= maxCandidates {
+			sc.cap("more than 256 links and addresses")
+			return
+		}
+		if slash < at {
+			p := slash
+			w.slash(p)
+			slash = index(s, '/', max(p+1, w.done))
+			if at < w.done {
+				at = index(s, '@', w.done)
+			}
+			continue
+		}
+		p := at
+		w.at(p)
+		at = index(s, '@', max(p+1, w.done))
+		if slash < w.done {
+			slash = index(s, '/', w.done)
+		}
+	}
+	w.hashes()
+	if !html || len(sc.found) == 0 {
+		w.h323()
+	}
+	if html && len(sc.found) == 0 {
+		w.escaped()
+	}
+}
+
+// index is strings.IndexByte from an offset; len(s) if there is none.
+func index(s string, c byte, from int) int {
+	if from < len(s) {
+		if i := strings.IndexByte(s[from:], c); i >= 0 {
+			return from + i
+		}
+	}
+	return len(s)
+}
+
+// slash decides about a slash: the first one of "://", or the one after a host
+// that was written without a scheme.
+func (w *scanner) slash(p int) {
+	s := w.s
+	if p == 0 {
+		return
+	}
+	prev := s[p-1]
+	if prev == ':' {
+		if p+1 < len(s) && s[p+1] == '/' {
+			w.scheme(p)
+		} else if p >= 8 && hasSuffixFold(s[:p-1], "msteams") {
+			w.candidate(p-8, p-8)
+		}
+		return
+	}
+	if prev == '<' {
+		return
+	}
+	if prev == '\\' {
+		// "https:\/\/" of JSON.
+		if p >= 2 && s[p-2] == ':' && strings.HasPrefix(s[p+1:], `\/`) {
+			for _, name := range [...]string{"https", "http"} {
+				if hasSuffixFold(s[:p-2], name) {
+					w.candidate(p-2-len(name), p-2-len(name))
+					return
+				}
+			}
+		}
+		return
+	}
+	if prev == ';' && (p < 3 || !isAlnum(s[p-2])) {
+		return
+	}
+	if prev == ';' || prev == '/' {
+		// "https&#58;//" has its colon escaped.
+		if prev == ';' && w.html {
+			w.escapedColon(p)
+		}
+		if prev == ';' && w.html {
+			w.bareHost(p)
+		}
+		return
+	}
+	if isAlnum(prev) || prev == '.' {
+		w.bareHost(p)
+	}
+}
+
+// scheme decides about "://" with its first slash at p.
+func (w *scanner) scheme(p int) {
+	s := w.s
+	start := p - 1
+	switch {
+	case start >= 5 && fold(s[start-5:start], "https"):
+		start -= 5
+	case start >= 4 && fold(s[start-4:start], "http"):
+		start -= 4
+	case start >= 7 && (fold(s[start-7:start], "msteams") || fold(s[start-7:start], "zoommtg")):
+		w.candidate(start-7, start-7)
+		return
+	case start >= 5 && fold(s[start-5:start], "pexip"):
+		w.candidate(start-5, start-5)
+		return
+	case start >= 6 && fold(s[start-6:start], "zoomus"):
+		w.candidate(start-6, start-6)
+		return
+	case start >= 5 && (fold(s[start-4:start], "sips")) || start >= 3 && fold(s[start-3:start], "sip"):
+		return
+	default:
+		w.unknown = p
+		return
+	}
+	h := p + 2
+	if h < w.done {
+		return
+	}
+	k := h
+	for k < len(s) && hostByte[s[k]] {
+		k++
+	}
+	if k == len(s) {
+		w.unknown = start
+		if !w.t.known(s[h:k]) {
+			return
+		}
+	}
+	var stop byte = '/'
+	if k < len(s) {
+		stop = s[k]
+	}
+	host := s[h:k]
+	switch {
+	case stop == '/' || stop == '?' || stop == ':' || stop == '#':
+		rest := k
+		if stop == ':' {
+			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
+			}
+		}
+		if w.t.known(strings.TrimSuffix(host, ".")) ||
+			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
+			onPremHost(host) {
+			if stop == '/' && w.boring(host, k) {
+				break
+			}
+			w.candidate(start, start)
+			return
+		}
+	case stop == '&' && w.html, stop == '<' && w.html && inlineTag(s[k:]) > 0, stop >= utf8.RuneSelf, stop == '\\', stop == '=' && newline(s[k+1:]) > 0:
+		w.candidate(start, start)
+		return
+	}
+	w.unknown = start
+}
+
+// boring reports whether a Safe Link, whose host ends at k, leads to a host that
+// no rule knows. That is seen without decoding it; the mail of those who have
+// this gateway is full of such links.
+func (w *scanner) boring(host string, k int) bool {
+	if len(host) < 20 || lower(host[len(host)-11]) != 'o' || !under(host, "safelinks.protection.outlook.com") {
+		return false
+	}
+	s := w.s[k:min(len(w.s), k+400)]
+	i := strings.Index(s[:min(len(s), 48)], "?url=http")
+	if i < 0 {
+		return false
+	}
+	i += len("?url=http")
+	if i < len(s) && s[i] == 's' {
+		i++
+	}
+	if len(s) < i+10 || !fold(s[i:i+9], "%3a%2f%2f") {
+		return false
+	}
+	i += 9
+	j := i
+	for j < len(s) && hostByte[s[j]] {
+		j++
+	}
+	if j+4 > len(s) || !fold(s[j:j+3], "%2f") {
+		return false
+	}
+	c := s[j+3]
+	return !w.t.known(strings.TrimSuffix(s[i:j], ".")) && !onPremHost(s[i:j]) && !w.t.first[c] && lower(c) != 't' && lower(c) != 'm'
+}
+
+// escapedColon is "https&#58;//" and the like, with the first slash at p.
+func (w *scanner) escapedColon(p int) {
+	lo := max(0, p-14)
+	i := strings.LastIndexByte(w.s[lo:p], '&')
+	if i < 0 {
+		return
+	}
+	i += lo
+	if r, n := entity(w.s[i:]); n > 0 && r == ':' {
+		for _, name := range [...]string{"https", "http"} {
+			if hasSuffixFold(w.s[:i], name) {
+				w.candidate(i-len(name), i-len(name))
+				return
+			}
+		}
+	}
+}
+
+// bareHost is "zoom.us/j/1", with the slash at p. Only hosts of services are
+// taken: a path such as "and/or" is none.
+func (w *scanner) bareHost(p int) {
+	s := w.s
+	// The last label of a host is short, and of letters alone; most paths are
+	// told from hosts by that.
+	e := p
+	if s[e-1] == '.' {
+		e--
+	}
+	k := e
+	for k > 0 && k > e-16 && isAlnum(s[k-1]) {
+		k--
+	}
+	if k == 0 || k == e || s[k-1] != '.' && s[k-1] != ';' && s[k-1] != '-' && s[k-1] < utf8.RuneSelf {
+		return
+	}
+	lo := max(w.done, w.slashed, p-100, 0)
+	w.slashed = p + 1
+	i := p
+	dots := 0
+	for i > lo && (hostByte[s[i-1]] || w.html && (s[i-1] == ';' || s[i-1] == '&' || s[i-1] == '#')) {
+		i--
+		if s[i] == '.' || s[i] == ';' {
+			dots++
+		}
+	}
+	if dots == 0 || i == p {
+		return
+	}
+	for i < p && (s[i] == '&' || s[i] == ';' || s[i] == '#') {
+		if r, n := entity(s[i:]); n > 0 && i+n < p && (r == '/' || r == ':' || blank(r) || r == '<' || r == '>' || r == '"') {
+			i += n
+			continue
+		} else if n > 0 {
+			break
+		}
+		i++
+	}
+	host := s[i:p]
+	start := i
+	if e := strings.IndexByte(host, ';'); e >= 0 {
+		// Escapes inside, or "&sol;&sol;" before: the host is after the last one
+		// that is no part of a name.
+		host = w.a.decode(host)
+		if j := strings.LastIndexAny(host, "/:@ "); j >= 0 {
+			host = host[j+1:]
+			if strings.HasSuffix(s[i:p], host) {
+				start = p - len(host)
+			}
+		}
+	}
+	if !w.t.known(strings.TrimSuffix(host, ".")) {
+		return
+	}
+	// An address "user@host/…" or a path "evil.example/zoom.us/j/1" is no link.
+	if start > 0 && strings.IndexByte("@/\\%=?&._-", s[start-1]) >= 0 && !(start > 1 && s[start-1] == '/' && (s[start-2] == '/' || s[start-2] == ';')) {
+		return
+	}
+	w.candidateBare(start)
+}
+
+// decode returns s without character references.
+func (a *arena) decode(s string) string {
+	n := len(a.b)
+	for i := 0; i < len(s); {
+		if s[i] == '&' {
+			if r, w := entity(s[i:]); w > 0 {
+				if !invisible(r) {
+					a.b = utf8.AppendRune(a.b, r)
+				}
+				i += w
+				continue
+			}
+		}
+		a.b = append(a.b, s[i])
+		i++
+	}
+	return a.since(n)
+}
+
+// inside reports whether the offset lies in a link to an unknown host.
+func (w *scanner) inside(start int) bool {
+	if w.unknown < 0 || w.unknown >= start {
+		return false
+	}
+	for i := w.unknown; i < start; i++ {
+		switch c := w.s[i]; {
+		case c <= ' ' || c == '"' || c == '<' || c == '>' || c == '|' || c == ']' || c == '`' || c == 0x7F:
+			w.unknown = -1
+			return false
+		case c == 0xC2 || c >= 0xE2 && c <= 0xEF:
+			if r, n := utf8.DecodeRuneInString(w.s[i:]); n > 1 && (blank(r) || r >= 0x2000) && !invisible(r) {
+				w.unknown = -1
+				return false
+			}
+		case c == '&' && w.html:
+			if r, n := entity(w.s[i:]); n > 0 && (blank(r) || r == '<' || r == '>' || r == '"') {
+				w.unknown = -1
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// candidate takes the link that begins at start and decides about it.
+func (w *scanner) candidate(start, from int) {
+	if start < w.done || w.inside(start) {
+		return
+	}
+	uri, end := w.extract(w.s, from, w.html)
+	w.take(uri, start, end)
+}
+
+func (w *scanner) candidateBare(start int) {
+	if start < w.done || w.inside(start) {
+		return
+	}
+	uri, end := w.extract(w.s, start, w.html)
+	w.take(w.a.join("https://", uri), start, end)
+}
+
+func (w *scanner) take(uri string, start, end int) {
+	w.done = max(w.done, end)
+	w.unknown = -1
+	if uri == "" || w.hides(start) || w.html && scripted(w.s, start) {
+		return
+	}
+	span := Span{Source: w.source, Start: start, End: end}
+	n := len(w.found)
+	w.evaluate(w.t, uri, w.field, span)
+	if !w.html && newline(w.s[end:]) > 0 {
+		w.continued(n, uri, start, end)
+	}
+}
+
+// continued tries the link with the next line, if mail has cut it: only a link
+// that is better for it is taken, one that joins where it did not, or that has
+// a passcode where it had none.
+func (w *scanner) continued(n int, uri string, start, end int) {
+	s := w.s
+	i := end + newline(s[end:])
+	for i < len(s) && (s[i] == '>' || s[i] == ' ' || s[i] == '\t') && i < end+12 {
+		i++
+	}
+	if i >= len(s) || !(isAlnum(s[i]) || strings.IndexByte("?&=/%-_.", s[i]) >= 0) {
+		return
+	}
+	if len(w.found) > n && (w.found[n].token || w.found[n].kind != isLink) {
+		return
+	}
+	if strings.Contains(s[i:min(len(s), i+10)], "://") {
+		return
+	}
+	mark := len(w.a.b)
+	tail, tailEnd := w.extract(s, i, false)
+	if tail == "" || strings.Contains(tail, "://") {
+		w.a.b = w.a.b[:mark]
+		return
+	}
+	whole := w.a.join(uri, tail)
+	q := strings.IndexByte(tail, '?')
+	if len(w.found) > n && q < 0 && strings.IndexByte(tail, '=') < 0 {
+		return
+	}
+	had := len(w.found) - n
+	keep := len(w.found)
+	w.evaluate(w.t, whole, w.field, Span{Source: w.source, Start: start, End: tailEnd})
+	if len(w.found) == keep {
+		return
+	}
+	last := w.found[len(w.found)-1]
+	mended := had > 0 && strings.Contains(last.key, "@thread") && !strings.Contains(w.found[n].key, "@thread")
+	if had > 0 && !last.token && !mended {
+		w.found = w.found[:keep]
+		return
+	}
+	w.found = append(w.found[:n], last)
+	w.done = max(w.done, tailEnd)
+}
+
+// scripted reports whether the link is inside a javascript: or data: address.
+func scripted(s string, start int) bool {
+	lo := max(0, start-200)
+	i := start
+	for i > lo && s[i-1] != '"' && s[i-1] != '<' && s[i-1] != '>' && s[i-1] != '\n' {
+		i--
+	}
+	return hasPrefixFold(s[i:], "javascript:") || hasPrefixFold(s[i:], "data:")
+}
+
+// hides reports whether an offset of an HTML text is not shown. Within what is
+// read as text that is found out later, on the way through the tags.
+func (w *scanner) hides(pos int) bool {
+	return w.html && pos >= maxText && w.hidden.at(w.s, pos)
+}
+
+// hidden knows which parts of an HTML text are comments, scripts and styles. It
+// walks on as it is asked, so a text without candidates costs nothing.
+type hidden struct {
+	upto     int // everything before it was walked over
+	next     int // the first "<" at or after upto, if it is known
+	from, to int
+}
+
+func (h *hidden) at(s string, pos int) bool {
+	for h.upto <= pos {
+		if h.next < h.upto {
+			h.next = index(s, '<', h.upto)
+		}
+		i := h.next
+		if i >= pos {
+			break
+		}
+		h.upto, h.next = i+1, -1
+		var end string
+		switch rest := s[i:]; {
+		case strings.HasPrefix(rest, "<!--"):
+			// The content of a conditional comment is shown by Outlook.
+			if strings.HasPrefix(rest, "<!--[if") || strings.HasPrefix(rest, "<!-- [if") {
+				continue
+			}
+			end = "-->"
+		case hasPrefixFold(rest, "<script"):
+			end = "</script"
+		case hasPrefixFold(rest, "<style"):
+			end = "</style"
+		default:
+			continue
+		}
+		h.from, h.to = i, indexFold(s, end, i+2)
+		h.upto = h.to
+	}
+	return h.from <= pos && pos < h.to
+}
+
+// indexFold finds end, which begins with "<" or "-", from an offset on, without
+// regard to case; len(s) if it is not there.
+func indexFold(s, end string, from int) int {
+	for i := from; ; i++ {
+		if i = index(s, end[0], i); i == len(s) {
+			return i
+		}
+		if hasPrefixFold(s[i:], end) {
+			return i + len(end)
+		}
+	}
+}
+
+// escaped looks for an address whose every sign is escaped, such as
+// "sip:1&#64;zoomcrc.com", in a text where nothing else was found.
+func (w *scanner) escaped() {
+	for _, e := range [...]string{"&#64;", "&#x40;", "&commat;"} {
+		for i := 0; ; {
+			j := strings.Index(w.s[i:], e)
+			if j < 0 {
+				break
+			}
+			i += j + len(e)
+			lo := i - len(e)
+			for lo > 0 && lo > i-100 && (userByte[w.s[lo-1]] || w.s[lo-1] == ':') {
+				lo--
+			}
+			hi := i
+			for hi < len(w.s) && hi < i+120 && (hostByte[w.s[hi]] || w.s[hi] == ':') {
+				hi++
+			}
+			text := w.a.join(w.s[lo:i-len(e)], "@", w.s[i:hi])
+			inner := scanner{scratch: w.scratch, t: w.t, s: text, field: w.field, source: w.source}
+			n := len(w.found)
+			inner.at(i - len(e) - lo)
+			for k := n; k < len(w.found); k++ {
+				w.found[k].span = Span{Source: w.source, Start: lo, End: hi}
+			}
+		}
+	}
+}

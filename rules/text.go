@@ -1,0 +1,346 @@
+package rules
+
+import (
+	"sort"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// screen is a body as a person reads it. It is built only for a body in which a
+// link or an address was found, or one that mentions a service.
+type screen struct {
+	b     []byte
+	lines []line
+	// quoted is where in the body an element begins that holds an older
+	// message; -1 for nowhere.
+	quoted int
+	// hidden are the comments, scripts and styles of the body: pairs of offsets.
+	hidden []int
+}
+
+// line says where a line of the text begins, there and in the body.
+type line struct{ text, raw int }
+
+func (t *screen) String() string { return unsafe.String(unsafe.SliceData(t.b), len(t.b)) }
+
+func (t *screen) reset() {
+	t.b, t.lines, t.quoted = t.b[:0], t.lines[:0], -1
+	t.hidden = t.hidden[:0]
+}
+
+// raw returns the offset in the body for one in the text: that of the line.
+func (t *screen) raw(text int) int {
+	i := sort.Search(len(t.lines), func(i int) bool { return t.lines[i].text > text })
+	if i == 0 {
+		return 0
+	}
+	return t.lines[i-1].raw
+}
+
+func (t *screen) newline(raw int) {
+	n := len(t.b)
+	for n > 0 && t.b[n-1] == ' ' {
+		n--
+	}
+	t.b = t.b[:n]
+	if n > 0 && t.b[n-1] != '\n' {
+		t.b = append(t.b, '\n')
+	}
+	if k := len(t.lines); k > 0 && t.lines[k-1].text == len(t.b) {
+		t.lines[k-1].raw = raw
+		return
+	}
+	t.lines = append(t.lines, line{len(t.b), raw})
+}
+
+func (t *screen) space() {
+	if n := len(t.b); n > 0 && t.b[n-1] != ' ' && t.b[n-1] != '\n' {
+		t.b = append(t.b, ' ')
+	}
+}
+
+// rune appends one rune as it is read: blanks of any width as one, digits and
+// colons of other widths as the common ones, nothing for what has no width.
+func (t *screen) rune(r rune) {
+	switch {
+	case invisible(r):
+	case blank(r) || r < ' ':
+		t.space()
+	case r == 0xFF1A || r == 0xFE55:
+		t.b = append(t.b, ':')
+	case 0xFF10 <= r && r <= 0xFF19:
+		t.b = append(t.b, byte(r-0xFF10)+'0')
+	case 0x2010 <= r && r <= 0x2012:
+		t.b = append(t.b, '-')
+	default:
+		t.b = utf8.AppendRune(t.b, r)
+	}
+}
+
+// plainByte are the bytes that render copies in runs.
+var plainByte [256]bool
+
+func init() {
+	for c := 0x21; c < 0x7F; c++ {
+		plainByte[c] = c != '<' && c != '&'
+	}
+	plainByte[' '] = true
+}
+
+// blockTag reports whether a tag begins a new line on the screen.
+func blockTag(name string) bool {
+	switch name {
+	case "p", "div", "br", "tr", "li", "ul", "ol", "table", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre",
+		"section", "article", "header", "footer", "dt", "dd", "center", "body", "address":
+		return true
+	}
+	return false
+}
+
+// quoteMarks are how the elements begin that mail programs put around an older
+// message: Gmail, Outlook on the web and on mobiles, Thunderbird, Apple Mail,
+// Yahoo.
+var quoteMarks = [...]string{
+	`<div class="gmail_quote`, `<div id="divRplyFwdMsg"`, `<div id="appendonsend"`, `<div class="moz-cite-prefix"`,
+	`<div class="yahoo_quoted"`, `<blockquote type="cite"`, `<blockquote class="gmail_quote"`,
+}
+
+// quotes reports whether an older message begins with this tag.
+func quotes(tag string) bool {
+	for _, m := range quoteMarks {
+		if len(tag) > len(m) && tag[:len(m)] == m {
+			return true
+		}
+	}
+	return false
+}
+
+// render writes what s shows.
+func (t *screen) render(s string, html bool) {
+	t.reset()
+	t.lines = append(t.lines, line{0, 0})
+	for i := 0; i < len(s); {
+		j := i
+		for j < len(s) && plainByte[s[j]] {
+			j++
+		}
+		if j > i {
+			t.run(s[i:j])
+			if i = j; i == len(s) {
+				break
+			}
+		}
+		switch c := s[i]; {
+		case c == '<' && html:
+			i = t.tag(s, i)
+		case c == '&' && html:
+			r, w := entity(s[i:])
+			if w == 0 {
+				r, w = '&', 1
+			}
+			t.rune(r)
+			i += w
+		case c == '\n' && !html:
+			i++
+			t.newline(i)
+		case c == '<' || c == '&':
+			t.b = append(t.b, c)
+			i++
+		case c < utf8.RuneSelf:
+			t.space()
+			i++
+		default:
+			r, w := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && w < 2 {
+				r = ' '
+			}
+			t.rune(r)
+			i += w
+		}
+	}
+}
+
+// run appends text without markup. A blank at its start joins the one before
+// it; others stay, since next to no HTML has two in a line.
+func (t *screen) run(s string) {
+	if s[0] == ' ' {
+		t.space()
+		for s != "" && s[0] == ' ' {
+			s = s[1:]
+		}
+	}
+	t.b = append(t.b, s...)
+}
+
+// tag handles what begins with "<" at i and returns the offset after it.
+func (t *screen) tag(s string, i int) int {
+	rest := s[i:]
+	// The most frequent tags change nothing on the screen.
+	if len(rest) > 5 && (rest[1] == 's' && rest[2] == 'p' || rest[1] == 'o' && rest[2] == ':' || rest[1] == '/' && (rest[2] == 's' && rest[3] == 'p' || rest[2] == 'o')) {
+		if end := index(s, '>', i+3); end < len(s) && rest[2] != 'l' && rest[3] != 'l' {
+			return end + 1
+		}
+	}
+	if strings.HasPrefix(rest, "<!--") {
+		end := len(s)
+		if e := strings.Index(rest[2:], "-->"); e >= 0 {
+			end = i + 2 + e + 3
+		}
+		// The content of a conditional comment is shown by Outlook.
+		if !strings.HasPrefix(rest, "<!--[if") && !strings.HasPrefix(rest, "<!-- [if") {
+			t.hidden = append(t.hidden, i, end)
+		}
+		return end
+	}
+	k := i + 1
+	if k < len(s) && s[k] == '/' {
+		k++
+	}
+	name := k
+	for k < len(s) && k < name+12 && isAlnum(s[k]) {
+		k++
+	}
+	if k == name && !strings.HasPrefix(rest, "<!") && !strings.HasPrefix(rest, "<?") && !strings.HasPrefix(rest, "</") {
+		t.b = append(t.b, '<')
+		return i + 1
+	}
+	end := index(s, '>', k)
+	if end < len(s) {
+		end++
+	}
+	var buf [12]byte
+	n := copy(buf[:], s[name:k])
+	for x := range buf[:n] {
+		buf[x] = lower(buf[x])
+	}
+	switch tag := string(buf[:n]); {
+	case name == i+1 && (tag == "style" || tag == "script" || tag == "head" || tag == "title"):
+		var closing string
+		switch tag {
+		case "style":
+			closing = "</style"
+		case "script":
+			closing = "</script"
+		case "title":
+			closing = "</title"
+		default:
+			return t.head(s, end)
+		}
+		close := indexFold(s, closing, end)
+		if tag != "title" {
+			t.hidden = append(t.hidden, i, close)
+		}
+		return close
+	case tag == "td" || tag == "th":
+		t.space()
+	case blockTag(tag):
+		if name == i+1 && t.quoted < 0 && (tag == "div" || tag == "blockquote") && quotes(rest) {
+			t.quoted = i
+		}
+		t.newline(i)
+	}
+	return end
+}
+
+// head skips the head of a document, if it is closed.
+func (t *screen) head(s string, from int) int {
+	limit := min(len(s), from+64<<10)
+	for i := index(s[:limit], '<', from); i < limit; i = index(s[:limit], '<', i+1) {
+		if hasPrefixFold(s[i:], "</head") {
+			return i + len("</head")
+		}
+		if hasPrefixFold(s[i:], "<body") {
+			return i
+		}
+		// Styles and comments are hidden here too.
+		if c := s[i+1:]; strings.HasPrefix(c, "!--") || hasPrefixFold(c, "style") || hasPrefixFold(c, "script") {
+			i = t.tag(s, i) - 1
+		}
+	}
+	return from
+}
+
+// shows reports whether an offset of the body is not in a comment, a script or
+// a style.
+func (t *screen) shows(pos int) bool {
+	for i := 0; i < len(t.hidden); i += 2 {
+		if t.hidden[i] <= pos && pos < t.hidden[i+1] {
+			return false
+		}
+	}
+	return true
+}
+
+// quotedFrom returns the offset in the text from which on it is an older
+// message, or the length of the text. Only what begins before the offset last
+// of the body counts.
+func (t *screen) quotedFrom(last int) int {
+	s := t.String()
+	for i := range t.lines {
+		if t.lines[i].raw > last {
+			break
+		}
+		if c := t.lines[i].text; c < len(s) && !quoteStarts[s[c]] {
+			continue
+		}
+		end := len(s)
+		if i+1 < len(t.lines) {
+			end = t.lines[i+1].text
+		}
+		l := strings.TrimLeft(s[t.lines[i].text:end], " *_>")
+		switch {
+		case l == "":
+			continue
+		case l[0] == '-' && strings.HasPrefix(l, "-----") && len(l) > 12:
+			w := strings.Trim(l, "- \n")
+			if w != "" && len(w) < 60 && (strings.HasPrefix(strings.TrimLeft(l, "-"), "Original") || strings.HasPrefix(strings.TrimLeft(l, "-"), " ") || strings.Contains(l, "Original")) {
+				return t.lines[i].text
+			}
+		case strings.HasPrefix(l, "Begin forwarded message:"):
+			return t.lines[i].text
+		}
+		if !labelIn(l, fromLabels[:]) {
+			continue
+		}
+		for k := i + 1; k < len(t.lines) && k < i+5; k++ {
+			e := len(s)
+			if k+1 < len(t.lines) {
+				e = t.lines[k+1].text
+			}
+			if labelIn(strings.TrimLeft(s[t.lines[k].text:e], " *_>"), sentLabels[:]) {
+				return t.lines[i].text
+			}
+		}
+	}
+	return len(s)
+}
+
+// quoteStarts are the bytes that a line begins with that may start an older
+// message.
+var quoteStarts [256]bool
+
+func init() {
+	for _, l := range fromLabels {
+		quoteStarts[l[0]] = true
+	}
+	for _, c := range " *_>-B" {
+		quoteStarts[c] = true
+	}
+}
+
+func labelIn(s string, labels []string) bool {
+	for _, l := range labels {
+		if strings.HasPrefix(s, l) && strings.HasPrefix(strings.TrimLeft(s[len(l):], "* "), ":") {
+			return true
+		}
+	}
+	return false
+}
+
+// The first and a later line of the block that Outlook puts before an older
+// message, as Outlook's language packs have them.
+var (
+	fromLabels = [...]string{"From", "Von", "De", "Da", "Från", "Fra", "Van", "Od", "Lähettäjä", "От", "差出人", "发件人", "寄件者", "보낸 사람", "Kimden"}
+	sentLabels = [...]string{"Sent", "When", "Date", "Gesendet", "Datum", "Envoyé", "Enviado", "Enviado el", "Enviada", "Enviada em", "Enviado em", "Inviato", "Data", "Skickat", "Sendt", "Verzonden", "Wysłano", "Lähetetty", "Отправлено", "送信日時", "发送时间", "寄件日期", "보낸 날짜", "Gönderildi"}
+)

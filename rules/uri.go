@@ -1,0 +1,178 @@
+package rules
+
+import (
+	"strings"
+	"unsafe"
+)
+
+// arena holds what was decoded. Strings cut from it stay valid when it grows,
+// and until it is reset.
+type arena struct{ b []byte }
+
+// since returns what was appended from start on, as a string without a copy.
+func (a *arena) since(start int) string {
+	if len(a.b) == start {
+		return ""
+	}
+	return unsafe.String(&a.b[start], len(a.b)-start)
+}
+
+// join returns the parts as one string in the arena.
+func (a *arena) join(parts ...string) string {
+	n := len(a.b)
+	for _, p := range parts {
+		a.b = append(a.b, p...)
+	}
+	return a.since(n)
+}
+
+// link is a URI cut into parts. All parts are substrings of it.
+type link struct {
+	scheme string // without ":"
+	host   string // without port, user and root dot
+	rest   string // path, query and fragment
+	path   string // with the leading slash
+	query  string // without "?"
+	frag   string // without "#"
+	user   bool   // something stands before an @ in the authority
+}
+
+// cut cuts "scheme://authority/path?query#fragment". It is false for anything
+// else, such as "sip:a@b".
+func cut(uri string) (l link, ok bool) {
+	i := strings.IndexByte(uri, ':')
+	if i < 1 || i+2 >= len(uri) || uri[i+1] != '/' || uri[i+2] != '/' {
+		return l, false
+	}
+	l.scheme = uri[:i]
+	rest := uri[i+3:]
+	end := 0
+	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' && rest[end] != '\\' {
+		end++
+	}
+	host := rest[:end]
+	l.rest = rest[end:]
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		host, l.user = host[at+1:], true
+	}
+	if c := strings.LastIndexByte(host, ':'); c >= 0 && isDigits(host[c+1:]) {
+		host = host[:c]
+	}
+	l.host = strings.TrimSuffix(host, ".")
+	l.path = l.rest
+	if h := strings.IndexByte(l.path, '#'); h >= 0 {
+		l.path, l.frag = l.path[:h], l.path[h+1:]
+	}
+	if q := strings.IndexByte(l.path, '?'); q >= 0 {
+		l.path, l.query = l.path[:q], l.path[q+1:]
+	}
+	return l, l.host != ""
+}
+
+// param returns the value of a query parameter, still encoded.
+func param(query, key string) (value string, ok bool) {
+	for len(query) > 0 {
+		var pair string
+		if i := strings.IndexByte(query, '&'); i >= 0 {
+			pair, query = query[:i], query[i+1:]
+		} else {
+			pair, query = query, ""
+		}
+		// "&amp;" that nobody decoded leaves "amp;" before the next name.
+		for len(pair) > 4 && fold(pair[:4], "amp;") {
+			pair = pair[4:]
+		}
+		if len(pair) > len(key) && pair[len(key)] == '=' && fold(pair[:len(key)], key) {
+			return pair[len(key)+1:], true
+		}
+		if len(pair) == len(key) && fold(pair, key) {
+			return "", true
+		}
+	}
+	return "", false
+}
+
+// unescape decodes percent signs, once. What is no escape stays as it is.
+func (a *arena) unescape(s string) string {
+	i := strings.IndexByte(s, '%')
+	if i < 0 {
+		return s
+	}
+	n := len(a.b)
+	for i >= 0 {
+		a.b = append(a.b, s[:i]...)
+		if i+2 < len(s) && hexval(s[i+1]) >= 0 && hexval(s[i+2]) >= 0 {
+			a.b = append(a.b, byte(hexval(s[i+1])<<4|hexval(s[i+2])))
+			s = s[i+3:]
+		} else {
+			a.b = append(a.b, '%')
+			s = s[i+1:]
+		}
+		i = strings.IndexByte(s, '%')
+	}
+	a.b = append(a.b, s...)
+	return a.since(n)
+}
+
+func hexval(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// fold reports whether two strings are equal but for the case of ASCII letters.
+func fold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && fold(s[:len(prefix)], prefix)
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && fold(s[len(s)-len(suffix):], suffix)
+}
+
+// under reports whether host is domain or below it.
+func under(host, domain string) bool {
+	return hasSuffixFold(host, domain) &&
+		(len(host) == len(domain) || host[len(host)-len(domain)-1] == '.')
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isAlnum(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func isDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isHost(c byte) bool { return isAlnum(c) || c == '-' || c == '.' }
