@@ -278,7 +278,10 @@ func (sc *scratch) markQuoted(from int, body string) {
 
 // quotedLine reports whether the line around an offset begins with ">".
 func quotedLine(s string, pos int) bool {
-	i := strings.LastIndexByte(s[:min(pos, len(s))], '\n') + 1
+	// A line of mail is short: without a limit a text that is one line would be
+	// read again for each link in it.
+	lo := max(0, min(pos, len(s))-4096)
+	i := lo + strings.LastIndexByte(s[lo:min(pos, len(s))], '\n') + 1
 	for i < len(s) && s[i] == ' ' {
 		i++
 	}
