@@ -225,15 +225,15 @@ func BenchmarkFleetMemory(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			f := startFleet(b)
-			inUse := func() uint64 {
+			inUse := func() (heap, stack uint64) {
 				runtime.GC()
 				runtime.GC()
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
-				return m.HeapAlloc + m.StackInuse
+				return m.HeapAlloc, m.StackInuse
 			}
 			for b.Loop() {
-				before := inUse()
+				heap, stack := inUse()
 				eps := make([]*cisco.Endpoint, fleetSize)
 				ctx, cancel := context.WithCancel(b.Context())
 				var wg sync.WaitGroup
@@ -255,7 +255,9 @@ func BenchmarkFleetMemory(b *testing.B) {
 					time.Sleep(time.Second)
 					runtime.GC()
 				}
-				b.ReportMetric(float64(inUse()-before)/fleetSize, "B/device")
+				heapNow, stackNow := inUse()
+				b.ReportMetric(float64(heapNow-heap)/fleetSize, "heap-B/device")
+				b.ReportMetric(float64(stackNow-stack)/fleetSize, "stack-B/device")
 				cancel()
 				wg.Wait()
 				runtime.KeepAlive(eps)

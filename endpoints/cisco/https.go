@@ -94,7 +94,6 @@ func transport(o *Options) *http.Transport {
 		TLSClientConfig:        tlsConfig(o),
 		TLSHandshakeTimeout:    o.Timeout,
 		ResponseHeaderTimeout:  o.Timeout,
-		MaxConnsPerHost:        1,
 		MaxIdleConns:           1,
 		IdleConnTimeout:        5 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
