@@ -211,7 +211,7 @@ func statusError(mailbox, host string, resp *http.Response) error {
 	default:
 		cause = calendar.ErrUnavailable
 	}
-	if cause == calendar.ErrThrottled || cause == calendar.ErrUnavailable {
+	if errors.Is(cause, calendar.ErrThrottled) || errors.Is(cause, calendar.ErrUnavailable) {
 		out.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	}
 	out.Err = fmt.Errorf("%s answers %s: %w", host, resp.Status, cause)

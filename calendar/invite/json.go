@@ -29,7 +29,7 @@ func readJSON(data []byte) ([]Item, error) {
 	for {
 		var v json.RawMessage
 		err := dec.Decode(&v)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
