@@ -86,12 +86,13 @@ func TestServer(t *testing.T) {
 	room, err := s.Add("a", c)
 	require.NoError(t, err)
 	other, otherPassword := NewCredential()
-	_, err = s.Add("b", other)
+	roomB, err := s.Add("b", other)
 	require.NoError(t, err)
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	require.NoError(t, room.Show(t.Context(), []otj.Meeting{{ID: "m1", Title: "<A> & B", Start: at, End: at.Add(time.Hour),
 		Join: rules.Address{Scheme: rules.SIP, URI: "sip:1@example.com"}}}))
 
+	require.NoError(t, roomB.Show(t.Context(), []otj.Meeting{{ID: "m2", Start: at, End: at.Add(time.Hour)}}))
 	require.Contains(t, post(s, c.User, string(password), getOp("m1")).Body.String(), ">sip:1@example.com&#xA;--=BEGIN POLYCOM")
 	forged := post(s, other.User, string(otherPassword), getOp("m1")).Body.String()
 	require.Contains(t, forged, "ErrorItemNotFound")
