@@ -141,9 +141,14 @@ func TestErrors(t *testing.T) {
 	s, srv, p := start(credential{})
 	defer srv.Close()
 	require.NoError(t, p.CheckAccess(ctx, "fjord@example.com"))
-	for _, next := range []string{"http://elsewhere.example/v1.0/users", srv.URL + "/v1.0/users/fjord@example.com/calendarView"} {
+	for next, want := range map[string]string{
+		"http://elsewhere.example/v1.0/users":                          "the next page is not at",
+		srv.URL + "/v1.0/users/fjord@example.com/calendarView?$skip=0": "pages do not end",
+	} {
 		s.next = next
-		require.ErrorIs(t, p.CheckAccess(ctx, "fjord@example.com"), calendar.ErrUnavailable, next)
+		err := p.CheckAccess(ctx, "fjord@example.com")
+		require.ErrorIs(t, err, calendar.ErrUnavailable)
+		require.ErrorContains(t, err, want)
 	}
 	s.status = http.StatusTooManyRequests
 	require.EqualError(t, p.CheckAccess(ctx, "fjord@example.com"),
