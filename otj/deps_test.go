@@ -30,6 +30,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"calendar/ics", "calendar internal/markup internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
 	{"internal/googlejson", "calendar internal/markup internal/timezone"},
+	{"calendar/msgraph", "calendar internal/graphjson github.com/Azure/azure-sdk-for-go/sdk/azcore"},
 	{"calendar/invite", "calendar calendar/ics internal/markup internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
 	{"rules/internal/rebound", ""},
@@ -42,6 +43,9 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco/internal/roomos", ""},
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
+
+	{"endpoints/feed", "calendar rules otj github.com/emersion/go-ical golang.org/x/time/rate"},
+	{"endpoints/poly", "calendar rules otj golang.org/x/time/rate"},
 
 	{"readiness", "calendar"},
 	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},
