@@ -320,3 +320,25 @@ func TestAnAdministratorsLinkRuleDecides(t *testing.T) {
 	assert.Equal(t, "disabled", tr.Rules[0].Why)
 	assert.Equal(t, "decided", tr.Rules[1].Result)
 }
+
+// A person's address beside a meeting is not the meeting's.
+func TestPeoplesAddressesAreNotDialled(t *testing.T) {
+	for body, want := range map[string]string{
+		"Call bob at sip:bob@x.example.\nhttps://us02web.zoom.us/j/81234567890":                  "sip:81234567890@zoomcrc.com",
+		"https://meet.google.com/abc-defg-hij\n\n-- \nBo Ek, sip:bo.ek@acme.example":             "",
+		"https://teams.microsoft.com/meet/2054252807555?p=abc\nBo Ek\nSIP: sip:bo.ek@acme.example": "",
+		"https://meet.google.com/abc-defg-hij\nOr dial sip:4471200@video.acme.example":           "sip:4471200@video.acme.example",
+	} {
+		m, ok := Default().Find(&calendar.Event{Body: calendar.Body{Plain: body}})
+		require.True(t, ok, body)
+		assert.NotEqual(t, "sip", m.Service, body)
+		dial := ""
+		for _, a := range m.Addresses {
+			if a.Scheme == SIP {
+				dial = a.URI
+				break
+			}
+		}
+		assert.Equal(t, want, dial, body)
+	}
+}

@@ -225,9 +225,14 @@ func (sc *scratch) addDial(i int) {
 		}
 	}
 	// An address without a known service is one more way into the meeting whose
-	// block it stands in, unless that service has addresses of its own.
-	if (service == "" || service == "pexip" && f.key == "") && (f.field >= FieldBody || f.field == FieldLink) {
-		g := sc.near(f.field, source, pos, func(g *group) bool { return g.link >= 0 })
+	// block it stands in. In text one at an unknown host has to look like a
+	// conference, and the service must have no addresses of its own: people have
+	// addresses in their signatures, and a room must not ring one of them.
+	bridge := service == "pexip" && f.key == ""
+	if (bridge || service == "" && numbered(f.uri)) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
+		g := sc.near(f.field, source, pos, func(g *group) bool {
+			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0)
+		})
 		if g >= 0 && sameField(sc.found[sc.groups[g].best].field, f.field) || g >= 0 && len(sc.groups) == 1 {
 			f.group = g
 			return
@@ -249,7 +254,24 @@ func (sc *scratch) addDial(i int) {
 	if service == "sip" {
 		id = f.room
 	}
-	sc.groups = append(sc.groups, group{best: i, link: -1, service: service, name: name, id: id, pin: f.pin, pass: f.pin, rank: rankOf(f.field), order: i})
+	rank := rankOf(f.field)
+	if service == "sip" && f.field >= FieldBody {
+		rank++ // the last resort of its field: what has a link is a meeting for sure
+	}
+	sc.groups = append(sc.groups, group{best: i, link: -1, service: service, name: name, id: id, pin: f.pin, pass: f.pin, rank: rank, order: i})
+}
+
+// numbered reports whether the user part of an address has three digits or
+// more, as those of conferences do.
+func numbered(uri string) bool {
+	user, _, _ := strings.Cut(uri, "@")
+	n := 0
+	for i := range len(user) {
+		if user[i] >= '0' && user[i] <= '9' {
+			n++
+		}
+	}
+	return n >= 3
 }
 
 // adjacent reports whether two addresses without a service stand close to each
