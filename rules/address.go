@@ -78,6 +78,9 @@ func redactSIP(uri string) string {
 	}
 	host, _, _ = strings.Cut(host, "?")
 	name, _, _ := strings.Cut(host, ";")
+	if name, password, ok := strings.Cut(user, ":"); ok && password != "" {
+		return scheme + ":" + name + ":" + redactedText + "@" + host
+	}
 	for _, h := range dottedHosts {
 		if strings.EqualFold(name, h) {
 			return scheme + ":" + user + "@" + host

@@ -204,6 +204,11 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 	if w.html {
 		user = a.decode(user)
 	}
+	// A user part has one "@" after it, and a ":" only before a password
+	// (RFC 3261, section 19.1.1), which is none of a meeting's.
+	if strings.ContainsAny(user, "@:") || strings.IndexByte(tail, '@') >= 0 {
+		return nil
+	}
 	f.uri = a.join(scheme.String(), ":", user, "@", host, tail)
 	f.id, f.pin, _ = strings.Cut(user, ".")
 	f.room = user

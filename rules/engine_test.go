@@ -324,10 +324,10 @@ func TestAnAdministratorsLinkRuleDecides(t *testing.T) {
 // A person's address beside a meeting is not the meeting's.
 func TestPeoplesAddressesAreNotDialled(t *testing.T) {
 	for body, want := range map[string]string{
-		"Call bob at sip:bob@x.example.\nhttps://us02web.zoom.us/j/81234567890":                  "sip:81234567890@zoomcrc.com",
-		"https://meet.google.com/abc-defg-hij\n\n-- \nBo Ek, sip:bo.ek@acme.example":             "",
+		"Call bob at sip:bob@x.example.\nhttps://us02web.zoom.us/j/81234567890":                    "sip:81234567890@zoomcrc.com",
+		"https://meet.google.com/abc-defg-hij\n\n-- \nBo Ek, sip:bo.ek@acme.example":               "",
 		"https://teams.microsoft.com/meet/2054252807555?p=abc\nBo Ek\nSIP: sip:bo.ek@acme.example": "",
-		"https://meet.google.com/abc-defg-hij\nOr dial sip:4471200@video.acme.example":           "sip:4471200@video.acme.example",
+		"https://meet.google.com/abc-defg-hij\nOr dial sip:4471200@video.acme.example":             "sip:4471200@video.acme.example",
 	} {
 		m, ok := Default().Find(&calendar.Event{Body: calendar.Body{Plain: body}})
 		require.True(t, ok, body)
@@ -340,5 +340,22 @@ func TestPeoplesAddressesAreNotDialled(t *testing.T) {
 			}
 		}
 		assert.Equal(t, want, dial, body)
+	}
+}
+
+func TestMalformedAddressesAreNone(t *testing.T) {
+	for _, body := range []string{"sip:a@sip:a@b.example", "sip:bob:secret@host.example", strings.Repeat("sip:a@", 1000)} {
+		_, ok := Default().Find(&calendar.Event{Body: calendar.Body{Plain: body}})
+		assert.False(t, ok, "%.60s", body)
+	}
+	assert.Equal(t, "sip:bob:[redacted]@host.example", Address{SIP, "sip:bob:secret@host.example"}.String())
+}
+
+// Labels of passcodes in the languages that the corpus has no invite in.
+func TestPasscodeLabels(t *testing.T) {
+	for _, label := range []string{"Codice d'accesso", "Senha de acesso", "رمز المرور", "קוד סיסמה", "รหัสผ่าน", "Mật mã", "Κωδικός πρόσβασης", "Код доступу", "Jelszó", "Heslo", "Cod de acces", "Kode sandi"} {
+		m, ok := Default().Find(&calendar.Event{Body: calendar.Body{Plain: "https://us02web.zoom.us/j/81234567890?pwd=Zq1\n" + label + ": 482913\n"}})
+		require.True(t, ok)
+		assert.Equal(t, "482913", string(m.Passcode), label)
 	}
 }
