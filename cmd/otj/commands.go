@@ -4,11 +4,11 @@ package main
 // them.
 func commands() []command {
 	return []command{
-		{"demo", "[--json] [--ics FILE|DIR]", "three rooms with simulated devices: the whole path", demo},
-		{"extract", "[--rules F] [--json] FILE… | -", "how the meetings in invites are joined", extract},
-		{"explain", "[--rules F] FILE…", "which rules were tried, what matched where, why not", explain},
-		{"replay", "[--rules F] [--update] DIR", "run rules over a corpus of invites", replay},
-		{"lint", "RULES…", "check rule files", lint},
-		{"serve", "--config F [--check] [--json]", "the service, until it is interrupted", serve},
+		{name: "demo", usage: "[--json] [--ics FILE|DIR]", summary: "three rooms with simulated devices: the whole path", run: demo, tidies: true},
+		{name: "extract", usage: "[--rules F] [--json] FILE… | -", summary: "how the meetings in invites are joined", run: extract},
+		{name: "explain", usage: "[--rules F] [options] FILE… | -", summary: "which rules were tried, what matched where, why not", run: explain},
+		{name: "replay", usage: "[--rules F] [--update] [options] DIR", summary: "run rules over a corpus of invites", run: replay},
+		{name: "lint", usage: "[--json] RULES…", summary: "check rule files", run: lint},
+		{name: "serve", usage: "--config F [--check] [--json]", summary: "the service, until it is interrupted", run: serve, tidies: true},
 	}
 }

@@ -25,7 +25,7 @@ func explain(_ context.Context, args []string, std stdio) int {
 	}
 	engine, err := loadEngine(*rulesFile)
 	if err != nil {
-		return std.fail(wrong, "%v", err)
+		return std.fail(no, "%v", err)
 	}
 	for _, file := range files {
 		items, err := readInvite(file, std.in)
@@ -61,7 +61,7 @@ func explain(_ context.Context, args []string, std stdio) int {
 				silent = len(trace.Rules) - len(kept)
 				trace.Rules = kept
 			}
-			fmt.Fprintf(std.out, "%s, event %d\n", file, i+1)
+			fmt.Fprintf(std.out, "%s, event %d\n", printable(file), i+1)
 			var b strings.Builder
 			if err := trace.WriteText(&b); err != nil {
 				return std.fail(no, "%s: %v", file, err)
@@ -78,12 +78,7 @@ func explain(_ context.Context, args []string, std stdio) int {
 // coloured makes the decision green and what is missing red, on a terminal that
 // has not asked for plain text (no-color.org).
 func coloured(std stdio, text string) string {
-	out, ok := std.out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return text
-	}
-	info, err := out.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !std.terminal || os.Getenv("NO_COLOR") != "" {
 		return text
 	}
 	head, rest, _ := strings.Cut(text, "\n")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ func extract(_ context.Context, args []string, std stdio) int {
 	}
 	engine, err := loadEngine(*rulesFile)
 	if err != nil {
-		return std.fail(wrong, "%v", err)
+		return std.fail(no, "%v", err)
 	}
 
 	status = done
@@ -88,11 +89,23 @@ func rfc3339(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// printJSON prints one line of JSON. What a terminal would obey is escaped.
 func printJSON(w io.Writer, v any) {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	// What is printed are structs of strings; a closed pipe ends the program.
-	_ = enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // structs of strings and numbers
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		if r != '\n' && !shows(r) {
+			fmt.Fprintf(&out, "\\u%04x", r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	fmt.Fprint(w, out.String())
 }
 
 func printExtracted(w io.Writer, line extracted) {
@@ -100,7 +113,7 @@ func printExtracted(w io.Writer, line extracted) {
 	if title == "" {
 		title = "(no subject)"
 	}
-	fmt.Fprintf(w, "%s: %s\n", line.File, printable(title))
+	fmt.Fprintf(w, "%s: %s\n", printable(line.File), printable(title))
 	if line.Start != "" {
 		fmt.Fprintf(w, "  when      %s to %s\n", line.Start, line.End)
 	}
@@ -121,11 +134,17 @@ func printExtracted(w io.Writer, line extracted) {
 // printable replaces what would not show as it is on a terminal, or change it.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if !shows(r) {
 			return '\ufffd'
 		}
 		return r
 	}, s)
+}
+
+// shows reports whether a character shows as it is: it is no control character,
+// and does not turn the direction of text around.
+func shows(r rune) bool {
+	return r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) && (r < 0x202a || r > 0x202e) && (r < 0x2066 || r > 0x2069)
 }
 
 // readInvite reads the events of a file, or of standard input for "-".

@@ -17,7 +17,7 @@ func lint(_ context.Context, args []string, std stdio) int {
 		return status
 	}
 	if len(files) == 0 {
-		return std.fail(wrong, "lint: no rule file is named")
+		return std.fail(wrong, "lint: no rule file is named; name one, as in otj lint rules.json")
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
@@ -43,7 +43,7 @@ func lint(_ context.Context, args []string, std stdio) int {
 				}{file, f.Line, f.Column, kind, f.Msg})
 				continue
 			}
-			fmt.Fprintf(std.out, "%s:%d:%d: %s: %s\n", file, f.Line, f.Column, kind, f.Msg)
+			fmt.Fprintf(std.out, "%s:%d:%d: %s: %s\n", printable(file), f.Line, f.Column, kind, printable(f.Msg))
 			if f.Snippet != "" {
 				fmt.Fprintln(std.out, f.Snippet)
 			}
@@ -54,8 +54,16 @@ func lint(_ context.Context, args []string, std stdio) int {
 				status = std.fail(no, "%v", err)
 				continue
 			}
-			fmt.Fprintf(std.out, "%s: %d rules, no findings\n", file, len(list))
+			fmt.Fprintf(std.out, "%s: no findings, %s\n", printable(file), count(len(list), "rule"))
 		}
 	}
 	return status
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

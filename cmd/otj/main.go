@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -28,13 +29,33 @@ const (
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
+	// terminal says that out is one, for colours.
+	terminal bool
 }
 
 // fail prints one line about what went wrong, and returns status.
 func (s stdio) fail(status int, format string, args ...any) int {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	fmt.Fprintf(s.err, "otj: %s\n", text)
+	lines := strings.Split(text, "\n") // a mistake in a file comes with its line and a mark
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	fmt.Fprintf(s.err, "otj: %s\n", strings.Join(lines, "\n"))
 	return status
+}
+
+// checked remembers that a write has failed, so that a full disk is no success.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // command is one word after otj.
@@ -43,13 +64,13 @@ type command struct {
 	usage   string // what follows the name
 	summary string
 	run     func(ctx context.Context, args []string, std stdio) int
+	// tidies says that the command ends by itself, in order, when it is
+	// interrupted. The others read files, and a signal just ends them.
+	tidies bool
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
-	stop()
-	os.Exit(status)
+	os.Exit(run(context.Background(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // run runs one command line.
@@ -58,16 +79,59 @@ func run(ctx context.Context, args []string, std stdio) int {
 		printUsage(std.err)
 		return wrong
 	}
-	switch args[0] {
+	name, args := args[0], args[1:]
+	switch name {
 	case "help", "-h", "-help", "--help":
-		printUsage(std.out)
+		if len(args) == 0 {
+			printUsage(std.out)
+			return done
+		}
+		name, args = args[0], []string{"-h"}
+	case "version", "-version", "--version":
+		fmt.Fprintln(std.out, version())
 		return done
 	}
-	c, ok := find(args[0])
+	c, ok := find(name)
 	if !ok {
-		return std.fail(wrong, "unknown command %q; otj help lists the commands", args[0])
+		return std.fail(wrong, "unknown command %q; otj help lists the commands", name)
 	}
-	return c.run(ctx, args[1:], std)
+	if c.tidies {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return c.run(ctx, args, std)
+	}
+	out := &checked{Writer: std.out}
+	terminal := std.out
+	std.out = out
+	if f, ok := terminal.(*os.File); ok {
+		std.terminal = isTerminal(f)
+	}
+	status := c.run(ctx, args, std)
+	if out.err != nil {
+		return max(status, std.fail(no, "write the output: %v", plain(out.err)))
+	}
+	return status
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// version says what the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "otj, of an unknown version"
+	}
+	text := "otj " + info.Main.Version + ", " + info.GoVersion
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += ", " + s.Value
+		}
+	}
+	return text
 }
 
 func find(name string) (command, bool) {
@@ -103,16 +167,14 @@ func parse(fs *flag.FlagSet, args []string, std stdio) (rest []string, status in
 		case err != nil:
 			return nil, std.fail(wrong, "%s: %v; otj %s -h lists the options", fs.Name(), err, fs.Name()), false
 		}
+		if n := len(args) - len(fs.Args()); n > 0 && args[n-1] == "--" {
+			return append(rest, fs.Args()...), done, true // none of them is a flag
+		}
 		args = fs.Args()
 		if len(args) == 0 {
 			return rest, done, true
 		}
-		if args[0] == "-" || !strings.HasPrefix(args[0], "-") {
-			rest = append(rest, args[0])
-			args = args[1:]
-			continue
-		}
-		// What follows "--" is no flag.
-		return append(rest, args...), done, true
+		rest = append(rest, args[0]) // Parse stops at what is no flag
+		args = args[1:]
 	}
 }

@@ -24,23 +24,23 @@ func replay(_ context.Context, args []string, std stdio) int {
 		return status
 	}
 	if len(dirs) != 1 {
-		return std.fail(wrong, "replay: %d folders are named; name the folder of the corpus", len(dirs))
+		return std.fail(wrong, "replay: name one folder, that of the corpus; %d are named", len(dirs))
 	}
 	dir := dirs[0]
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		if err == nil {
 			return std.fail(wrong, "%s: is no folder; name the folder of the corpus", dir)
 		}
-		return std.fail(wrong, "%s: %v", dir, plain(err))
+		return std.fail(no, "%s: %v", dir, plain(err))
 	}
 	engine, err := loadEngine(*rulesFile)
 	if err != nil {
-		return std.fail(wrong, "%v", err)
+		return std.fail(no, "%v", err)
 	}
 	if *diff || *against != "" {
 		before, err := loadEngine(*against)
 		if err != nil {
-			return std.fail(wrong, "%v", err)
+			return std.fail(no, "%v", err)
 		}
 		return replayDiff(dir, before, engine, *asJSON, *secrets, std)
 	}
@@ -51,7 +51,7 @@ func replay(_ context.Context, args []string, std stdio) int {
 	}
 	report, err := rulestest.Run(os.DirFS(dir), engine)
 	if err != nil {
-		return std.fail(wrong, "%s: %v", dir, err)
+		return std.fail(no, "%s: %v", dir, err)
 	}
 	if *asJSON {
 		replayJSON(std.out, report, *secrets)
@@ -73,14 +73,14 @@ type both struct {
 func replayText(w io.Writer, report *rulestest.Report, secrets bool) {
 	for _, f := range report.Files {
 		if f.Err != nil {
-			fmt.Fprintf(w, "%s: %s\n", f.Name, printable(f.Err.Error()))
+			fmt.Fprintf(w, "%s: %s\n", printable(f.Name), printable(f.Err.Error()))
 		}
 		for i := range f.Events {
 			e := &f.Events[i]
 			if e.OK() {
 				continue
 			}
-			fmt.Fprintf(w, "%s, event %d, %s\n", f.Name, e.Index+1, printable(e.Subject))
+			fmt.Fprintf(w, "%s, event %d, %s\n", printable(f.Name), e.Index+1, printable(e.Subject))
 			for _, d := range e.Diffs {
 				fmt.Fprintf(w, "  %s\n", printable(d))
 			}
@@ -94,7 +94,8 @@ func replayText(w io.Writer, report *rulestest.Report, secrets bool) {
 	}
 	fmt.Fprintf(w, "%-16s %6s %6s %6s %8s %10s\n", "service", "right", "missed", "false", "recall", "precision")
 	row := func(s rulestest.Score) {
-		fmt.Fprintf(w, "%-16s %6d %6d %6d %7.1f%% %9.1f%%\n", s.Service, s.Right, s.Missed, s.False, 100*s.Recall(), 100*s.Precision())
+		fmt.Fprintf(w, "%-16s %6d %6d %6d %8s %10s\n", s.Service, s.Right, s.Missed, s.False,
+			share(s.Recall(), s.Right+s.Missed), share(s.Precision(), s.Right+s.False))
 	}
 	for _, s := range report.Scores {
 		row(s)
@@ -103,6 +104,14 @@ func replayText(w io.Writer, report *rulestest.Report, secrets bool) {
 	total.Service = "all"
 	row(total)
 	fmt.Fprintf(w, "without a meeting: %d of %d right\n", report.NoneRight, report.None)
+}
+
+// share prints a part as a percentage; of nothing there is no part.
+func share(part float64, of int) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*part)
 }
 
 func replayJSON(w io.Writer, report *rulestest.Report, secrets bool) {
@@ -176,7 +185,7 @@ func replayDiff(dir string, before, after *rules.Engine, asJSON, secrets bool, s
 			printJSON(std.out, l)
 			continue
 		}
-		fmt.Fprintf(std.out, "%s, event %d, %s\n", c.File, c.Index+1, printable(c.Subject))
+		fmt.Fprintf(std.out, "%s, event %d, %s\n", printable(c.File), c.Index+1, printable(c.Subject))
 		for _, d := range c.What {
 			fmt.Fprintf(std.out, "  %s\n", printable(d))
 		}
