@@ -46,7 +46,7 @@ func harnessFor(provider func(m *Memory) calendar.Provider) NewHarness {
 				return nil
 			},
 			Interrupt: func() (func(), error) { return m.Interrupt(), nil },
-			Patience:  300 * time.Millisecond,
+			Patience:  time.Second, // also when other tests keep the machine busy
 		}, nil
 	}
 }

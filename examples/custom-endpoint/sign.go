@@ -73,7 +73,7 @@ func (s *Sign) Show(ctx context.Context, meetings []otj.Meeting) error {
 	defer resp.Body.Close()
 	// The connection is used again if the answer was read; more than this is
 	// not read of what may be any server.
-	if _, err := io.CopyN(io.Discard, resp.Body, 64<<10); err != nil && err != io.EOF {
+	if _, err := io.CopyN(io.Discard, resp.Body, 64<<10); err != nil && !errors.Is(err, io.EOF) {
 		return s.error(fmt.Errorf("%w: %w", otj.ErrUnreachable, err))
 	}
 	return s.status(resp)

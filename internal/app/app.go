@@ -150,7 +150,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer wg.Wait()
 	var failed error
 	if a.listen != "" {
-		l, err := net.Listen("tcp", a.listen)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.listen)
 		if err != nil {
 			return fmt.Errorf("listen for health: %w", err)
 		}
@@ -161,7 +161,7 @@ func (a *App) Run(ctx context.Context) error {
 			sctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer stop()
 			if srv.Shutdown(sctx) != nil {
-				srv.Close()
+				_ = srv.Close() // the program ends
 			}
 		})
 		wg.Go(func() {

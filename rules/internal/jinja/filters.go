@@ -500,9 +500,9 @@ func filterInSubnet(_ *machine, v Value, args []Value, _ pattern) (Value, error)
 	} else if args[0].kind != List {
 		return Value{}, fmt.Errorf("needs a list of networks, not %s", args[0].kind)
 	}
-	addr, err := netip.ParseAddr(strings.TrimSpace(v.text()))
-	if err != nil {
-		return Boolean(false), nil
+	addr, bad := netip.ParseAddr(strings.TrimSpace(v.text()))
+	if bad != nil {
+		return Boolean(false), nil // what is no address is in no network
 	}
 	for _, n := range nets {
 		p, err := netip.ParsePrefix(n.text())

@@ -65,7 +65,6 @@ func (l *lexer) run() *Error {
 			start += len(text) - len(cut)
 			text = cut
 		}
-		trim = false
 		if open < 0 {
 			l.text(start, text)
 			return nil

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"unicode/utf8"
@@ -56,7 +57,7 @@ func (t *Template) Append(dst []byte, vars Vars, budget *rebound.Budget) ([]byte
 	if err == nil {
 		return m.out, nil
 	}
-	if err != ErrNotApplied {
+	if !errors.Is(err, ErrNotApplied) {
 		err = errorAt(t.src, pos, "%s", err)
 	}
 	return dst, err
@@ -261,7 +262,7 @@ func (m *machine) filter(o *op) error {
 		return err
 	}
 	v, err := f.fn(m, *m.top(), args, p)
-	if err == ErrNotApplied {
+	if errors.Is(err, ErrNotApplied) {
 		return err
 	}
 	if err != nil {
