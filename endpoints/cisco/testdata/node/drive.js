@@ -8,7 +8,7 @@ const fail = (e) => {
   console.error(String((e && e.stack) || e));
   process.exit(1);
 };
-setTimeout(() => fail(new Error('no end within 20 s')), 20000).unref();
+setTimeout(() => fail(new Error('no end within 60 s')), 60000).unref();
 
 let closing = false;
 jsxapi
@@ -22,8 +22,9 @@ jsxapi
         Id: 'otj-x', Title: 'Grüße & <b>', Number: '1@example.com', Protocol: 'SIP', Organizer: { Name: 'Ada Example' },
         Time: { StartTime: start, Duration: 30, StartTimeBuffer: 300, EndTimeBuffer: 0 },
       };
-      const updated = new Promise((done) => x.Event.Bookings.Updated.on(done));
-      await x.feedback; // the subscription is sent before what follows
+      let handle;
+      const updated = new Promise((done) => { handle = x.Event.Bookings.Updated.on(done); });
+      await handle.registration; // the device has answered the subscription
       out.put = (await x.Command.Bookings.Put({}, JSON.stringify({ Bookings: [booking] }))) || {};
       await updated;
       const list = await x.Command.Bookings.List({ Days: 1, DayOffset: 0 });
