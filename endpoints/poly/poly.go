@@ -133,7 +133,7 @@ func read(in io.Reader) (q request, _ error) {
 	d := xml.NewDecoder(in)
 	for depth := 0; ; {
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if q.op == "" {
 				return q, errors.New("the SOAP body has no operation")
 			}

@@ -500,10 +500,8 @@ func filterInSubnet(_ *machine, v Value, args []Value, _ pattern) (Value, error)
 	} else if args[0].kind != List {
 		return Value{}, fmt.Errorf("needs a list of networks, not %s", args[0].kind)
 	}
-	addr, bad := netip.ParseAddr(strings.TrimSpace(v.text()))
-	if bad != nil {
-		return Boolean(false), nil // what is no address is in no network
-	}
+	// What is no address is the zero Addr, which is in no network.
+	addr, _ := netip.ParseAddr(strings.TrimSpace(v.text()))
 	for _, n := range nets {
 		p, err := netip.ParsePrefix(n.text())
 		if err != nil {
