@@ -127,6 +127,10 @@ func (r contextReader) Read(p []byte) (int, error) {
 
 // failure returns the error of a provider.
 func failure(mailbox string, err error) error {
+	// The system call's name tells a person nothing.
+	if path := (*fs.PathError)(nil); errors.As(err, &path) && !errors.As(err, new(folderError)) {
+		err = fmt.Errorf("%s: %w", path.Path, path.Err)
+	}
 	out := &calendar.Error{Op: "read calendar", Mailbox: mailbox, Err: err}
 	var folder folderError
 	switch {

@@ -33,10 +33,15 @@ func readJSON(data []byte) ([]Item, error) {
 			break
 		}
 		if err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errors.New("the data ends in the middle")
+			at := dec.InputOffset() // where the value began
+			var syntax *json.SyntaxError
+			if errors.As(err, &syntax) {
+				at = syntax.Offset
 			}
-			err = fmt.Errorf("not valid JSON near byte %d: %w", dec.InputOffset(), err)
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				at, err = int64(len(data)), errors.New("the data ends in the middle")
+			}
+			err = fmt.Errorf("not valid JSON near byte %d: %w", at, err)
 			if len(items) == 0 {
 				return nil, err
 			}

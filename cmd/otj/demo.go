@@ -33,6 +33,11 @@ func demo(ctx context.Context, args []string, std stdio) int {
 	if len(rest) > 0 {
 		return std.fail(wrong, "demo: unexpected %q; your calendars are given by --ics", rest[0])
 	}
+	given := false
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "ics" })
+	if given && *path == "" {
+		return std.fail(wrong, "demo: --ics names no file or folder")
+	}
 	temp, err := os.MkdirTemp("", "otj-demo-")
 	if err != nil {
 		return std.fail(no, "demo: %v", err)

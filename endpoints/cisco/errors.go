@@ -75,7 +75,7 @@ const (
 	fixRole     = "Give the device's account the role Admin: bookings need it"
 	fixMode     = "Check the address, and that NetworkServices HTTP Mode of the device is HTTPS"
 	fixTeams    = "The device is in Microsoft Teams Rooms mode, in which it takes no bookings: its meetings come from Teams"
-	fixCert     = "If the device has got a new certificate, pin its SHA-256 fingerprint or give the authority that signed it; if not, somebody may stand between"
+	fixCert     = "Compare the fingerprint with the one that the device shows under its security settings, and pin it if they are the same, or give the authority that signed the certificate; if they differ, somebody may stand between"
 	fixReach    = "Check that the device is on, its address, and that this machine may open a connection to it"
 	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
 )
@@ -103,6 +103,9 @@ func networkFault(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &pinned):
 		return &fault{kind: otj.ErrCertificate, text: pinned.Error(), fix: fixCert, cause: err}
+	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
+		return &fault{kind: otj.ErrCertificate, cause: err, fix: fixCert,
+			text: fmt.Sprintf("%s; its SHA-256 fingerprint is %s", clean(verify.Err.Error()), FingerprintOf(verify.UnverifiedCertificates[0]))}
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
 		return &fault{kind: otj.ErrCertificate, text: clean(err.Error()), fix: fixCert, cause: err}
 	case errors.As(err, &record):

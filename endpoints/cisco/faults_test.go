@@ -42,7 +42,7 @@ func TestErrors(t *testing.T) {
 		"sign-in page":  {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultSignInPage) }, otj.ErrUnauthorized, "sign-in page", "password"},
 		"redirect":      {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultRedirect) }, otj.ErrUnauthorized, "redirected", "password"},
 		"no device":     {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultNotDevice) }, otj.ErrNotDevice, "404", "HTTP Mode"},
-		"certificate":   {func(d *ciscotest.Device) { d.RenewCertificate() }, otj.ErrCertificate, "fingerprint", "new certificate"},
+		"certificate":   {func(d *ciscotest.Device) { d.RenewCertificate() }, otj.ErrCertificate, "fingerprint", "Compare the fingerprint"},
 		"rate limit":    {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultBusy) }, otj.ErrBusy, "503", ""},
 		"refused":       {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultRefuse) }, otj.ErrRejected, "Could not store", ""},
 		"parameter":     {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultParameter) }, otj.ErrRejected, "Number: not valid", "one of the values"},
