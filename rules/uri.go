@@ -59,6 +59,13 @@ func cut(uri string) (l link, ok bool) {
 		host = host[:c]
 	}
 	l.host = strings.TrimSuffix(host, ".")
+	// Letters of other alphabets may be those of an international name. An IPv6
+	// address stands in brackets.
+	for i := 0; i < len(l.host) && l.host[0] != '['; i++ {
+		if c := l.host[i]; !isHost(c) && c < 0x80 && c != '_' {
+			return l, false
+		}
+	}
 	l.path = l.rest
 	if h := strings.IndexByte(l.path, '#'); h >= 0 {
 		l.path, l.frag = l.path[:h], l.path[h+1:]
