@@ -136,7 +136,7 @@ func (sc *scratch) videoID(i, tenant int) {
 			return
 		}
 	}
-	if !ok || !word(user) || !validHost(host) {
+	if !ok || !word(user) || !isAlnum(user[0]) || !isAlnum(user[len(user)-1]) || !validHost(host) {
 		return
 	}
 	a := &sc.a
