@@ -145,6 +145,9 @@ func (sc *scratch) videoID(i, tenant int) {
 	f.uri = a.join("sip:", h.value, "@", host)
 	for k := range cviHosts {
 		if c := &cviHosts[k]; fold(host, c.host) {
+			if strings.IndexByte(user, '.') >= 0 {
+				return // no vendor's tenant key has a dot: it joins key and conference
+			}
 			value := func(name string) string {
 				if name == "key" {
 					return user
