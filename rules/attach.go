@@ -9,6 +9,7 @@ func (sc *scratch) applyLabels() {
 	if len(sc.hits) == 0 {
 		return
 	}
+	sc.older = -1
 	field, source := FieldBody, sc.textSource
 	all := func(*group) bool { return true }
 	current, currentText := -1, 0
@@ -99,12 +100,16 @@ func (sc *scratch) applyLabels() {
 
 // restore makes the join link of a meeting that has none from its number.
 func (sc *scratch) restore(x *group) {
+	r := sc.rule(x.service)
+	if r == nil {
+		return // a service that this engine does not know
+	}
 	a := &sc.a
 	switch {
 	case x.service == "teams" && len(x.id) >= 9 && x.pass != "":
-		x.rebuilt, x.rule = a.join("https://teams.microsoft.com/meet/", x.id, "?p=", x.pass), sc.rule("teams")
+		x.rebuilt, x.rule = a.join("https://teams.microsoft.com/meet/", x.id, "?p=", x.pass), r
 	case x.service == "zoom" && len(x.id) >= 9 && len(x.id) <= 11:
-		x.rebuilt, x.rule = a.join("https://zoom.us/j/", x.id), sc.rule("zoom")
+		x.rebuilt, x.rule = a.join("https://zoom.us/j/", x.id), r
 	}
 }
 
@@ -140,7 +145,7 @@ func (sc *scratch) videoID(i, tenant int) {
 		return
 	}
 	a := &sc.a
-	f := found{kind: isCVI, field: FieldBody, scheme: SIP, host: host, id: h.value, group: g,
+	f := found{kind: isCVI, field: sc.fieldOf(h), scheme: SIP, host: host, id: h.value, group: g,
 		span: Span{Source: sc.textSource, Start: h.raw, End: max(h.raw, h.end)}}
 	f.uri = a.join("sip:", h.value, "@", host)
 	for k := range cviHosts {
@@ -160,7 +165,7 @@ func (sc *scratch) videoID(i, tenant int) {
 	}
 	if g < 0 {
 		f.group = len(sc.groups)
-		sc.groups = append(sc.groups, group{best: len(sc.found), link: -1, service: "teams", name: "teams-video", rank: rankOf(FieldBody), order: len(sc.found)})
+		sc.groups = append(sc.groups, group{best: len(sc.found), link: -1, service: "teams", name: "teams-video", rank: rankOf(f.field), order: len(sc.found)})
 	}
 	sc.found = append(sc.found, f)
 }
@@ -214,9 +219,10 @@ func (sc *scratch) rebuild(o *group, h *labelHit) {
 	if sc.restore(o); o.rebuilt == "" {
 		return
 	}
-	o.name, o.rank = o.service, rankOf(FieldBody)
+	field := sc.fieldOf(h)
+	o.name, o.rank = o.service, rankOf(field)
 	o.best, o.order = len(sc.found), len(sc.found)
-	sc.found = append(sc.found, found{kind: isOpaque, field: FieldBody, group: len(sc.groups),
+	sc.found = append(sc.found, found{kind: isOpaque, field: field, group: len(sc.groups),
 		span: Span{Source: sc.textSource, Start: h.raw, End: max(h.raw, h.end)}})
 	sc.groups = append(sc.groups, *o)
 }

@@ -120,6 +120,7 @@ type scratch struct {
 	text       screen
 	hasText    bool
 	textSource string
+	older      int // where the text's older message begins; -1 for not looked for
 	event      *calendar.Event
 	view       view // for the administrator's rules
 	capped     []string
@@ -192,7 +193,7 @@ func (sc *scratch) body(s string, html bool, source string) bool {
 	sc.textSource = source
 	sc.readText(s, html)
 	sc.dropHidden(before)
-	sc.markQuoted(before, s)
+	sc.markQuoted(before)
 	return len(sc.found) > before
 }
 
@@ -253,39 +254,28 @@ func (sc *scratch) dropHidden(from int) {
 }
 
 // markQuoted gives what was found in an older message its field.
-func (sc *scratch) markQuoted(from int, body string) {
+func (sc *scratch) markQuoted(from int) {
 	if len(sc.found) == from {
 		return
 	}
 	q := sc.text.quotedFrom(sc.found[len(sc.found)-1].span.Start)
-	raw := len(body)
-	if q < len(sc.text.b) {
-		raw = sc.text.raw(q)
-	}
-	if sc.text.quoted >= 0 {
-		raw = min(raw, sc.text.quoted)
-	}
 	for i := from; i < len(sc.found); i++ {
 		f := &sc.found[i]
-		if f.field != FieldBody {
-			continue
-		}
-		if f.span.Start >= raw || sc.textSource == "plain" && quotedLine(body, f.span.Start) {
+		if f.field == FieldBody && sc.text.older(sc.text.at(f.span.Start), f.span.Start, q) {
 			f.field = FieldQuoted
 		}
 	}
 }
 
-// quotedLine reports whether the line around an offset begins with ">".
-func quotedLine(s string, pos int) bool {
-	// A line of mail is short: without a limit a text that is one line would be
-	// read again for each link in it.
-	lo := max(0, min(pos, len(s))-4096)
-	i := lo + strings.LastIndexByte(s[lo:min(pos, len(s))], '\n') + 1
-	for i < len(s) && s[i] == ' ' {
-		i++
+// fieldOf returns the field that a label of the text is in.
+func (sc *scratch) fieldOf(h *labelHit) Field {
+	if sc.older < 0 {
+		sc.older = sc.text.quotedFrom(sc.hits[len(sc.hits)-1].raw)
 	}
-	return i < pos && i < len(s) && s[i] == '>'
+	if sc.text.older(h.text, h.raw, sc.older) {
+		return FieldQuoted
+	}
+	return FieldBody
 }
 
 // Append appends the meetings found in ev to dst, the best first, and returns

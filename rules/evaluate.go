@@ -38,7 +38,8 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 				sc.found = append(sc.found, found{kind: isOpaque, field: field, span: span, raw: raw, gateway: gateway, uri: uri, group: -1})
 				return
 			}
-			uri = next
+			// It ends where a link in a text would, and has no entities either.
+			uri, _ = sc.extract(next, 0, false)
 			continue
 		}
 		if next = sc.launcher(&l); next != "" && next != uri {

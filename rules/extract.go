@@ -95,7 +95,10 @@ loop:
 			}
 			i += w
 		case attr && (c == '\n' || c == '\r' || c == '\t'):
-			i++
+			// A browser takes a line break out of an address; what a mail program
+			// indented the next line with goes with it.
+			for i++; i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t'); i++ {
+			}
 		case c == '\\':
 			r, w := jsonEscape(s[i:])
 			if w == 0 {

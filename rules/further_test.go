@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -47,6 +48,16 @@ func TestFurtherCases(t *testing.T) {
 		{name: "backslashes of JSON", plain: strings.ReplaceAll(riskLink, "/", `\/`)},
 		{name: "Safe Links with a break in the data", plain: "https://nam12.safelinks.protection.outlook.com/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7&data=05%7C02%7C\r\nabc&reserved=0"},
 		{name: "a Teams thread cut by mail", plain: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQ\r\nRR%40thread.v2/0?context=%7b%7d", want: "https://teams.microsoft.com/l/meetup-join/19%3ameeting_QQRR%40thread.v2/0?context=%7b%7d"},
+		{name: "a letter of the scheme escaped", html: `<a href="&#104;ttps` + riskLink[5:] + `">j</a>`},
+		{name: "letters of the scheme escaped", html: `<a href="ht&#x74;p&#115;` + riskLink[5:] + `">j</a>`},
+		{name: "no scheme behind the escape", html: `<a href="&#120;ttps` + riskLink[5:] + `">j</a>`, want: "none"},
+		{name: "an attribute in two lines", html: "<a href=\"https://" + riskHost + "/j/93400127765\r\n   ?pwd=Kd7\">j</a>"},
+		{name: "angle brackets around three lines", plain: "<https://" + riskHost + "/j/93400\n127765?from=a\n&pwd=Kd7>", want: "https://" + riskHost + "/j/93400127765?from=a&pwd=Kd7"},
+		{name: "angle brackets around quoted lines", plain: "> <https://" + riskHost + "/j/93400\n> 127765?pwd=Kd7>"},
+		{name: "an angle bracket that is not closed", plain: "<" + riskLink + "\nBring the papers\nand tea"},
+		{name: "a NUL behind an unwrapped link", plain: safeLink(riskLink + "\x00")},
+		{name: "a word behind an unwrapped link", plain: safeLink(riskLink + "\u00a0Thanks")},
+		{name: "entities in an unwrapped link", plain: safeLink("https://" + riskHost + "/j/93400127765?from=x&amp;amp;pwd=Kd7"), want: "https://" + riskHost + "/j/93400127765?from=x&pwd=Kd7"},
 		{name: "a Safe Link in capitals", plain: "HTTPS://NAM12.SAFELINKS.PROTECTION.OUTLOOK.COM/?url=https%3A%2F%2F" + riskHost + "%2Fj%2F93400127765%3Fpwd%3DKd7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +76,50 @@ func TestFurtherCases(t *testing.T) {
 				assert.Equal(t, want, m.Addresses[0].URI)
 			}
 		})
+	}
+}
+
+// safeLink is a link as Microsoft's gateway rewrites it.
+func safeLink(link string) string {
+	return "https://nam12.safelinks.protection.outlook.com/?url=" + url.QueryEscape(link) + "&data=05%7C02&reserved=0"
+}
+
+// TestOlderMessages: a meeting whose link is made of numbers is in the message
+// that the numbers are in.
+func TestOlderMessages(t *testing.T) {
+	numbers := "Microsoft Teams\nMeeting ID: 352 014 000 098 7\nPasscode: Rt7Uv8"
+	for name, c := range map[string]struct {
+		ev   *calendar.Event
+		want Field
+	}{
+		"own words":           {plain(numbers), FieldBody},
+		"own words in HTML":   {htmlBody("<p>" + strings.ReplaceAll(numbers, "\n", "<br>") + "</p>"), FieldBody},
+		"quoted lines":        {plain("> " + strings.ReplaceAll(numbers, "\n", "\n> ")), FieldQuoted},
+		"a header before":     {plain("Fine.\n\nFrom: Ada\nSent: Monday\nTo: Room\n\n" + numbers), FieldQuoted},
+		"an element":          {htmlBody(`<p>Fine.</p><blockquote type="cite"><p>` + strings.ReplaceAll(numbers, "\n", "<br>") + "</p></blockquote>"), FieldQuoted},
+		"quoted lines, HTML":  {htmlBody("<div>&gt; " + strings.ReplaceAll(numbers, "\n", "</div><div>&gt; ") + "</div>"), FieldQuoted},
+		"a link, quoted HTML": {htmlBody("<div>&gt; Join: " + riskLink + "</div>"), FieldQuoted},
+		"a link after quotes": {htmlBody("<div>&gt; When?</div><div>Now: " + riskLink + "</div>"), FieldBody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, ok := Default().Find(c.ev)
+			require.True(t, ok)
+			assert.Equal(t, c.want, m.Field)
+		})
+	}
+}
+
+// TestNoDefaultsMakesNoLinks: an engine without the default pack knows no
+// service whose link it could make of a number.
+func TestNoDefaultsMakesNoLinks(t *testing.T) {
+	e, err := New(nil, &Options{NoDefaults: true})
+	require.NoError(t, err)
+	for _, text := range []string{
+		"Microsoft Teams\nMeeting ID: 352 014 000 098 7\nPasscode: Rt7Uv8",
+		"Zoom\nMeeting ID: 934 0012 7765\nPasscode: 123456",
+		riskLink,
+	} {
+		assert.Empty(t, e.Append(nil, plain(text)), text)
 	}
 }
 

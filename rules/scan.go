@@ -182,8 +182,15 @@ func (w *scanner) scheme(p int) {
 	case start >= 5 && (fold(s[start-4:start], "sips")) || start >= 3 && fold(s[start-3:start], "sip"):
 		return
 	default:
-		w.unknown = p
-		return
+		e := -1
+		if w.html {
+			e = escapedScheme(s, start)
+		}
+		if e < 0 {
+			w.unknown = p
+			return
+		}
+		start = e
 	}
 	h := p + 2
 	if h < w.done {
@@ -225,6 +232,42 @@ func (w *scanner) scheme(p int) {
 		return
 	}
 	w.unknown = start
+}
+
+// escapedScheme returns where "http" or "https" begins that ends before end and
+// has some of its letters escaped, as in "&#104;ttps"; -1 if there is none.
+func escapedScheme(s string, end int) int {
+	k := end
+	for k > 0 && k > end-5 && isAlnum(s[k-1]) {
+		k--
+	}
+	if k == 0 || s[k-1] != ';' {
+		return -1
+	}
+	const letters = "https"
+	for i, tries := max(0, end-len("&#x00068;")*len(letters)), 0; i < end && tries < len(letters); i++ {
+		if s[i] != '&' && lower(s[i]) != 'h' {
+			continue
+		}
+		tries++
+		n, at := 0, i
+		for at < end && n < len(letters) {
+			r, width := rune(s[at]), 1
+			if s[at] == '&' {
+				if r, width = entity(s[at:end]); width == 0 {
+					break
+				}
+			}
+			if r >= utf8.RuneSelf || lower(byte(r)) != letters[n] {
+				break
+			}
+			n, at = n+1, at+width
+		}
+		if at == end && n >= len("http") {
+			return i
+		}
+	}
+	return -1
 }
 
 // boring reports whether a Safe Link, whose host ends at k, leads to a host that
@@ -408,9 +451,51 @@ func (w *scanner) take(uri string, start, end int) {
 	span := Span{Source: w.source, Start: start, End: end}
 	n := len(w.found)
 	w.evaluate(w.t, uri, w.field, span)
-	if !w.html && newline(w.s[end:]) > 0 {
+	if !w.html && newline(w.s[end:]) > 0 && !w.bracketed(n, uri, start, end) {
 		w.continued(n, uri, start, end)
 	}
+}
+
+// bracketed joins the lines of a link that stands in angle brackets, which say
+// where it ends however often mail has cut it (RFC 3986, appendix C). It
+// reports whether it was one.
+func (w *scanner) bracketed(n int, uri string, start, end int) bool {
+	s := w.s
+	if start == 0 || s[start-1] != '<' {
+		return false
+	}
+	whole := uri
+	for range 24 {
+		i := end + newline(s[end:])
+		for i < len(s) && (s[i] == '>' || s[i] == ' ' || s[i] == '\t') && i < end+12 {
+			i++
+		}
+		tail, tailEnd := w.extract(s, i, false)
+		if tail == "" || strings.Contains(tail, "://") || len(whole)+len(tail) > maxURI {
+			return false
+		}
+		whole = w.a.join(whole, tail)
+		if end = tailEnd; end == len(s) {
+			return false
+		}
+		if s[end] == '>' {
+			break
+		}
+		if newline(s[end:]) == 0 {
+			return false
+		}
+	}
+	if s[end] != '>' {
+		return false
+	}
+	keep := len(w.found)
+	w.evaluate(w.t, whole, w.field, Span{Source: w.source, Start: start, End: end})
+	if len(w.found) == keep {
+		return false
+	}
+	w.found = append(w.found[:n], w.found[len(w.found)-1])
+	w.done = max(w.done, end)
+	return true
 }
 
 // continued tries the link with the next line, if mail has cut it: only a link

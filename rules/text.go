@@ -38,6 +38,33 @@ func (t *screen) raw(text int) int {
 	return t.lines[i-1].raw
 }
 
+// at returns the offset in the text of the line that has an offset of the body.
+func (t *screen) at(raw int) int {
+	i := sort.Search(len(t.lines), func(i int) bool { return t.lines[i].raw > raw })
+	if i == 0 {
+		return 0
+	}
+	return t.lines[i-1].text
+}
+
+// older reports whether a place belongs to an older message: behind the offset
+// quoted of the text, in an element that holds one, or in a line that begins
+// with ">".
+func (t *screen) older(text, raw, quoted int) bool {
+	if text >= quoted && quoted < len(t.b) || t.quoted >= 0 && raw >= t.quoted {
+		return true
+	}
+	// A line of mail is short: without a limit a text that is one line would be
+	// read again for each link in it.
+	text = min(text, len(t.b))
+	s := t.String()[max(0, text-4096):]
+	i := strings.LastIndexByte(s[:min(text, 4096)], '\n') + 1
+	for i < len(s) && s[i] == ' ' {
+		i++
+	}
+	return i < len(s) && s[i] == '>'
+}
+
 func (t *screen) newline(raw int) {
 	n := len(t.b)
 	for n > 0 && t.b[n-1] == ' ' {
