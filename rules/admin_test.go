@@ -315,8 +315,8 @@ func FuzzRules(f *testing.F) {
 				require.NotEmpty(t, e.Why(ev))
 				continue
 			}
+			require.NotEmpty(t, a.Addresses, a.Rule)
 			if types[a.Rule] {
-				require.NotEmpty(t, a.Addresses)
 				require.False(t, strings.ContainsFunc(a.Addresses[0].URI, func(c rune) bool { return c <= ' ' || c == 0x7f }), "%q", a.Addresses[0].URI)
 			}
 		}
