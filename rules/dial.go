@@ -39,13 +39,19 @@ var cviHosts = [...]struct{ host, dial, h323 string }{
 	{"teams.bjn.vc", "sip:{key}.{conf}@teams.bjn.vc", ""},
 }
 
+// maxUser is the longest user part of an address, in bytes.
+const maxUser = 128
+
 // at decides about an at-sign.
 func (w *scanner) at(p int) {
 	s := w.s
-	lo := max(w.done, p-128, 0)
+	lo := max(w.done, p-maxUser-len("sips:"), 0)
 	i := p
-	for i > lo && userByte[s[i-1]] {
+	for i > lo && i >= p-maxUser && userByte[s[i-1]] {
 		i--
+	}
+	if p-i > maxUser {
+		return // a part of it would be another address
 	}
 	userAt := i
 	colon := i > lo && s[i-1] == ':'
