@@ -30,9 +30,9 @@ func serve(ctx context.Context, args []string, std stdio) int {
 	case *config == "":
 		return std.fail(wrong, "serve: --config FILE is missing; docs/operating.md has an example of such a file")
 	}
-	c, err := app.Read(*config, builders())
+	c, err := app.Read(*config, app.Builders())
 	if err != nil {
-		printConfigError(std, err)
+		printConfigError(std, "serve", err)
 		return no
 	}
 	if *check {
@@ -44,7 +44,7 @@ func serve(ctx context.Context, args []string, std stdio) int {
 		handler = slog.NewJSONHandler(std.err, nil)
 	}
 	log := slog.New(handler)
-	a, err := app.New(c, builders(), log)
+	a, err := app.New(c, app.Builders(), log)
 	if err != nil {
 		return std.fail(no, "serve: %v", err)
 	}
@@ -71,12 +71,12 @@ func serve(ctx context.Context, args []string, std stdio) int {
 
 // reload reads the configuration file again. One with a mistake changes nothing.
 func reload(a *app.App, config string, log *slog.Logger, std stdio) {
-	c, err := app.Read(config, builders())
+	c, err := app.Read(config, app.Builders())
 	if err == nil {
 		err = a.Set(c)
 	}
 	if err != nil {
-		printConfigError(std, err)
+		printConfigError(std, "serve", err)
 		log.Error("the configuration has mistakes and stays as it was", "config", config)
 		return
 	}
@@ -85,13 +85,13 @@ func reload(a *app.App, config string, log *slog.Logger, std stdio) {
 
 // printConfigError prints what is wrong in a file: for each mistake its place,
 // and the line with a caret.
-func printConfigError(std stdio, err error) {
+func printConfigError(std stdio, command string, err error) {
 	var all jsonc.Errors
 	if !errors.As(err, &all) {
-		std.fail(no, "serve: %v", err)
+		std.fail(no, "%s: %v", command, err)
 		return
 	}
 	for _, e := range all {
-		std.fail(no, "serve: %v\n%s", e, e.Snippet)
+		std.fail(no, "%s: %v\n%s", command, e, e.Snippet)
 	}
 }

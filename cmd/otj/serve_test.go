@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -118,11 +122,11 @@ func TestServe(t *testing.T) {
 func TestServeReload(t *testing.T) {
 	d := startDevice(t)
 	config := serveDir(t, d, "")
-	c, err := app.Read(config, builders())
+	c, err := app.Read(config, app.Builders())
 	require.NoError(t, err)
 	var logs logBuffer
 	log, std := slog.New(slog.NewTextHandler(&logs, nil)), stdio{out: &logs, err: &logs}
-	a, err := app.New(c, builders(), log)
+	a, err := app.New(c, app.Builders(), log)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -181,7 +185,7 @@ func TestServeCheck(t *testing.T) {
 		{`"password_file": "password"`, `"password": ""`, `a Cisco device needs a "password"`},
 		{`"fingerprint": "`, `"fingerprint": "x`, `want the SHA-256 of the certificate`},
 		{`"username"`, `"ca_file": "password", "username"`, `there is no certificate in PEM form`},
-		{`"username"`, `"via": "carrier pigeon", "username"`, `use https or websocket`},
+		{`"username"`, `"via": "carrier pigeon", "username"`, `use https, websocket, cloud, macro or tms`},
 		{`"username"`, `"usrname"`, `did you mean "username"?`},
 	} {
 		require.Contains(t, string(text), tt.old)
@@ -212,22 +216,39 @@ func TestServeCalledWrongly(t *testing.T) {
 	}
 }
 
-// The example of the documentation is a configuration that works.
+// The examples of the documentation are configurations that work.
 func TestServeDocumentation(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operating.md")
 	require.NoError(t, err)
-	_, example, _ := strings.Cut(string(text), "```jsonc\n")
-	example, _, _ = strings.Cut(example, "```")
 	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "calendars"), 0o700))
-	for name, text := range map[string]string{"rules.json": "[]", "lobby.ics": "", "fjord.secret": "x", "otj.json": example} {
+	for _, name := range []string{"calendars", "state"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+	}
+	files := map[string]string{"rules.json": "[]", "lobby.ics": ""}
+	for _, m := range regexp.MustCompile(`"([a-z]+\.(?:secret|token))"`).FindAllStringSubmatch(string(text), -1) {
+		files[m[1]] = "a-long-enough-secret-" + strings.ReplaceAll(m[1], ".", "-")
+	}
+	cert := httptest.NewTLSServer(nil)
+	defer cert.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(cert.TLS.Certificates[0].PrivateKey)
+	require.NoError(t, err)
+	files["site.crt"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate().Raw}))
+	files["site.key"] = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	examples := regexp.MustCompile("(?s)```jsonc\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	require.Len(t, examples, 2)
+	for i, e := range examples {
+		files[fmt.Sprintf("otj%d.json", i)] = e[1]
+	}
+	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	var out, errs bytes.Buffer
-	require.Zero(t, serve(t.Context(), []string{"--check", "--config", filepath.Join(dir, "otj.json")}, stdio{out: &out, err: &errs}), errs.String())
+	for i := range examples {
+		var out, errs bytes.Buffer
+		require.Zero(t, serve(t.Context(), []string{"--check", "--config", filepath.Join(dir, fmt.Sprintf("otj%d.json", i))}, stdio{out: &out, err: &errs}), errs.String())
+	}
 
 	// The settings in it are the defaults.
-	c, err := app.Read(filepath.Join(dir, "otj.json"), builders())
+	c, err := app.Read(filepath.Join(dir, "otj0.json"), app.Builders())
 	require.NoError(t, err)
 	assert.Equal(t, otj.DefaultSettings(), c.Settings)
 	// It names every alarm of the service.

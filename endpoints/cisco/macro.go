@@ -149,6 +149,14 @@ func (s *MacroServer) Device(name string) (*PullEndpoint, error) {
 	return d.PullEndpoint, nil
 }
 
+// Remove takes a device away: its macro is refused from now on. What the token
+// store has of it stays.
+func (s *MacroServer) Remove(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.devices, name)
+}
+
 func (s *MacroServer) find(name string) *macroDevice {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,6 +90,13 @@ func (m *Manager) Device(id ManagedDevice) (*PullEndpoint, error) {
 	return d.PullEndpoint, nil
 }
 
+// Remove takes the device with a secret path away: it is refused from now on.
+func (m *Manager) Remove(path calendar.Secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.devices, sumHex(string(path)))
+}
+
 var errNoEvent = errors.New("no PostEvent in it")
 
 // ServeHTTP answers a device. The last part of the path says which it is.

@@ -93,6 +93,15 @@ func (s *Server) Add(name string, c Credential) (*Room, error) {
 	return r, nil
 }
 
+// Remove ends a room: its device is refused from now on.
+func (s *Server) Remove(r *Room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[r.cred.User] == r {
+		delete(s.rooms, r.cred.User)
+	}
+}
+
 // Dials reports whether a is a SIP or H.323 address.
 func (r *Room) Dials(a rules.Address) bool {
 	return !a.IsZero() && (a.Scheme == rules.SIP || a.Scheme == rules.SIPS || a.Scheme == rules.H323)

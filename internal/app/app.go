@@ -24,6 +24,7 @@ import (
 type App struct {
 	builders map[string]Builder
 	svc      *otj.Service
+	site     *Site
 	listen   string
 	log      *slog.Logger
 
@@ -45,7 +46,11 @@ type deviceOf struct {
 
 // New makes the program of a configuration. It starts nothing.
 func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error) {
-	a := &App{builders: builders, listen: c.Listen, log: log}
+	site, err := newSite(c.Site)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{builders: builders, site: site, listen: c.Listen, log: log}
 	rooms, err := a.rooms(c)
 	if err != nil {
 		return nil, err
@@ -67,8 +72,8 @@ func (a *App) pollOf(p calendar.Provider) time.Duration {
 func (a *App) Service() *otj.Service { return a.svc }
 
 // Set replaces the configuration while the program runs: rooms, calendars,
-// settings and devices. The address of health and the intervals that count for
-// all calendars stay as they were.
+// settings and devices. The address of health, the site and the intervals that
+// count for all calendars stay as they were.
 func (a *App) Set(c *Config) error {
 	rooms, err := a.rooms(c)
 	if err != nil {
@@ -117,7 +122,7 @@ func (a *App) rooms(c *Config) ([]otj.Room, error) {
 			if build == nil {
 				return nil, fmt.Errorf("room %q: no device type %q", r.Name, r.Device.Type)
 			}
-			if room.Endpoint, err = build(r.Name, r.Device); err != nil {
+			if room.Endpoint, err = build(a.site, r.Name, r.Device); err != nil {
 				return nil, fmt.Errorf("room %q: %w", r.Name, err)
 			}
 		}
@@ -141,35 +146,45 @@ func newProvider(c Calendar) calendar.Provider {
 	}
 }
 
-// Run keeps the rooms and answers for health until ctx is done. It returns an
-// error if it cannot listen.
+// Run keeps the rooms, answers devices that call, and answers for health until
+// ctx is done. It returns an error if it cannot listen.
 func (a *App) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	var mu sync.Mutex
 	var failed error
-	if a.listen != "" {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.listen)
+	start := func(what, address string, srv *http.Server) error {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
-			return fmt.Errorf("listen for health: %w", err)
+			return fmt.Errorf("listen for %s: %w", what, err)
 		}
-		a.log.Info("health can be asked for", "url", "http://"+l.Addr().String()+"/health")
-		srv := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		a.log.Info("listening for "+what, "address", l.Addr().String())
 		wg.Go(func() {
-			<-ctx.Done()
-			sctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer stop()
-			if srv.Shutdown(sctx) != nil {
-				_ = srv.Close() // the program ends
-			}
-		})
-		wg.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				failed = err
+			if err := serveUntil(ctx, l, srv); err != nil {
+				mu.Lock()
+				failed = errors.Join(failed, fmt.Errorf("listen for %s: %w", what, err))
+				mu.Unlock()
 				cancel()
 			}
 		})
+		return nil
+	}
+	if a.listen != "" {
+		srv := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		if err := start("health", a.listen, srv); err != nil {
+			return err
+		}
+	}
+	if a.site.config.Listen != "" {
+		srv, err := a.site.server()
+		if err != nil {
+			return err
+		}
+		if err := start("devices", a.site.config.Listen, srv); err != nil {
+			return err
+		}
 	}
 	err := a.svc.Run(ctx)
 	cancel()

@@ -30,7 +30,7 @@ import (
 type screens map[string]*endpointtest.Screen
 
 func (s screens) builders() map[string]Builder {
-	return map[string]Builder{"screen": func(room string, d Device) (otj.Endpoint, error) {
+	return map[string]Builder{"screen": func(_ *Site, room string, d Device) (otj.Endpoint, error) {
 		if d.Address == "" {
 			return nil, &MemberError{"address", errors.New(`a screen needs an "address"`)}
 		}

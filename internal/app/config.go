@@ -4,6 +4,7 @@
 package app
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -46,7 +47,12 @@ type Config struct {
 	Settings otj.Settings `json:"settings"`
 	// Calendars are the systems that hold calendars, by a name of your own.
 	Calendars map[string]Calendar `json:"calendars"`
-	Rooms     []Room              `json:"rooms"`
+	// Site is where devices call the program, if there are any that do.
+	Site SiteConfig `json:"site"`
+	// Webex are the organizations whose devices are called through the Webex
+	// cloud, by a name of your own.
+	Webex map[string]Webex `json:"webex"`
+	Rooms []Room           `json:"rooms"`
 
 	engine    *rules.Engine // nil for the default pack alone
 	ruleTexts string        // what engine was made of
@@ -85,44 +91,6 @@ type Source struct {
 	Calendar string `json:"calendar"`
 	Mailbox  string `json:"mailbox"`
 }
-
-// Device is the video system of a room. Which of the members a type needs is
-// said by its Builder.
-type Device struct {
-	Type    string `json:"type"`
-	Address string `json:"address"`
-	// Via is the way to the device, where its type has several.
-	Via      string `json:"via"`
-	Username string `json:"username"`
-	// The password is given in one of three ways: here, as the content of a
-	// file, or as that of an environment variable.
-	Password     calendar.Secret `json:"password"`
-	PasswordFile string          `json:"password_file"`
-	PasswordEnv  string          `json:"password_env"`
-	// Fingerprint is the SHA-256 of the certificate that the device must have,
-	// and CAFile the authority that must have signed it.
-	Fingerprint string `json:"fingerprint"`
-	CAFile      string `json:"ca_file"`
-	// TakeOver overwrites the bookings of another system.
-	TakeOver bool `json:"take_over"`
-}
-
-// Builder makes the endpoint of a device. The password is already in Password,
-// and paths are complete. An error that is a *MemberError is shown at that
-// member of the file.
-type Builder func(room string, d Device) (otj.Endpoint, error)
-
-// MemberError says which member of a device is wrong.
-type MemberError struct {
-	Member string
-	Err    error
-}
-
-// Error returns the error without the member: its place is in the file.
-func (e *MemberError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *MemberError) Unwrap() error { return e.Err }
 
 // Read reads a configuration file and checks it as far as that is possible
 // without the devices. What is wrong in it is a jsonc.Errors.
@@ -181,6 +149,19 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 		k.calendar(child("/calendars", name), &cal)
 		c.Calendars[name] = cal
 	}
+	k.site("/site", &c.Site)
+	for _, name := range sortedKeys(c.Webex) {
+		w := c.Webex[name]
+		k.webex(child("/webex", name), &w)
+		c.Webex[name] = w
+	}
+	// The endpoints are made once to see that they can be, on servers that
+	// nobody calls.
+	scratch, err := newSite(c.Site)
+	if err != nil {
+		k.bad("/site/url", "%v", err)
+		return k.errs
+	}
 	if len(c.Rooms) == 0 {
 		k.bad("/rooms", "there is no room: add one to \"rooms\"")
 	}
@@ -200,7 +181,7 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 		k.overlay(child(at, "settings"), &r.Settings, &c.Settings)
 		k.settings(child(at, "settings"), &r.Settings)
 		k.zone(child(at, "time_zone"), r.TimeZone)
-		k.device(child(at, "device"), r, builders)
+		k.device(child(at, "device"), r, builders, scratch)
 		if key := r.Device.key(); key != "" {
 			if other := devices[key]; other != "" {
 				k.bad(child(at, "device"), "room %q has the same device", other)
@@ -381,7 +362,93 @@ func (r *Room) sources() []Source {
 	return append(out, r.Calendars...)
 }
 
-func (k *checker) device(at string, r *Room, builders map[string]Builder) {
+// secret completes a secret that is given in one of three ways, by members of
+// which the names of the second and third end in _file and _env. It reports
+// whether it could.
+func (k *checker) secret(at, name string, value *calendar.Secret, file, env string) bool {
+	given := 0
+	for _, s := range []string{string(*value), file, env} {
+		if s != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		k.bad(at, `give one of %q, "%s_file" and "%s_env"`, name, name, name)
+		return false
+	case file != "":
+		text, err := os.ReadFile(k.c.path(file))
+		if err != nil {
+			k.bad(child(at, name+"_file"), "%v", err)
+			return false
+		}
+		*value = calendar.Secret(strings.TrimRight(string(text), "\r\n"))
+	case env != "":
+		v, ok := os.LookupEnv(env)
+		if !ok {
+			k.bad(child(at, name+"_env"), "the environment variable %s is not set", env)
+			return false
+		}
+		*value = calendar.Secret(v)
+	}
+	return true
+}
+
+func (k *checker) site(at string, s *SiteConfig) {
+	if !k.c.doc.Has(at) {
+		return
+	}
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		k.bad(child(at, "listen"), `must be an address with a port, as in ":8443"`)
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		k.bad(child(at, "url"), `must be how devices reach this program, as in "https://otj.fabrikam.example:8443"`)
+		s.URL = ""
+	}
+	switch {
+	case s.HTTP && (s.CertFile != "" || s.KeyFile != ""):
+		k.bad(child(at, "http"), `give "http" or a certificate; with "http" a proxy in front must have it`)
+	case !s.HTTP && (s.CertFile == "" || s.KeyFile == ""):
+		k.bad(at, `devices send passwords: add "cert_file" and "key_file", or "http" if a proxy in front has the certificate`)
+	case !s.HTTP:
+		s.CertFile, s.KeyFile = k.c.path(s.CertFile), k.c.path(s.KeyFile)
+		if _, err := (&keyPair{cert: s.CertFile, key: s.KeyFile}).get(nil); err != nil {
+			k.bad(child(at, "cert_file"), "%v", err)
+		}
+	}
+	if s.State != "" {
+		s.State = k.c.path(s.State)
+		if info, err := os.Stat(s.State); err != nil {
+			k.bad(child(at, "state"), "%v", err)
+		} else if !info.IsDir() {
+			k.bad(child(at, "state"), "%s is no folder", s.State)
+		}
+	}
+}
+
+func (k *checker) webex(at string, w *Webex) {
+	if w.BaseURL != "" {
+		if u, err := url.Parse(w.BaseURL); err != nil || u.Scheme != "https" || u.Host == "" {
+			k.bad(child(at, "base_url"), "must begin with https://")
+		}
+	}
+	if w.CAFile != "" {
+		w.CAFile = k.c.path(w.CAFile)
+		if _, err := readPool(w.CAFile); err != nil {
+			k.bad(child(at, "ca_file"), "%v", err)
+		}
+	}
+	ok := k.secret(at, "token", &w.Token, w.TokenFile, w.TokenEnv)
+	ok = k.secret(at, "client_secret", &w.ClientSecret, w.ClientSecretFile, w.ClientSecretEnv) && ok
+	ok = k.secret(at, "refresh_token", &w.RefreshToken, w.RefreshTokenFile, w.RefreshTokenEnv) && ok
+	integration := w.ClientID != "" && w.ClientSecret != "" && w.RefreshToken != ""
+	if ok && integration == (w.Token != "") {
+		k.bad(at, `give the "token" of a bot, or the "client_id", "client_secret" and "refresh_token" of a workspace integration`)
+	}
+}
+
+func (k *checker) device(at string, r *Room, builders map[string]Builder, scratch *Site) {
 	d := &r.Device
 	types := strings.Join(sortedKeys(builders), ", ")
 	build := builders[d.Type]
@@ -393,37 +460,21 @@ func (k *checker) device(at string, r *Room, builders map[string]Builder) {
 		k.bad(child(at, "type"), "there is no device type %q: use %s", d.Type, types)
 		return
 	}
-	given := 0
-	for _, s := range []string{string(d.Password), d.PasswordFile, d.PasswordEnv} {
-		if s != "" {
-			given++
-		}
-	}
-	if given > 1 {
-		k.bad(at, `give one of "password", "password_file" and "password_env"`)
+	if !k.secret(at, "password", &d.Password, d.PasswordFile, d.PasswordEnv) {
 		return
-	}
-	if d.PasswordFile != "" {
-		d.PasswordFile = k.c.path(d.PasswordFile)
-		text, err := os.ReadFile(d.PasswordFile)
-		if err != nil {
-			k.bad(child(at, "password_file"), "%v", err)
-			return
-		}
-		d.Password = calendar.Secret(strings.TrimRight(string(text), "\r\n"))
-	}
-	if d.PasswordEnv != "" {
-		v, ok := os.LookupEnv(d.PasswordEnv)
-		if !ok {
-			k.bad(child(at, "password_env"), "the environment variable %s is not set", d.PasswordEnv)
-			return
-		}
-		d.Password = calendar.Secret(v)
 	}
 	if d.CAFile != "" {
 		d.CAFile = k.c.path(d.CAFile)
 	}
-	if _, err := build(r.Name, *d); err != nil {
+	if d.Webex != "" {
+		w, ok := k.c.Webex[d.Webex]
+		if !ok {
+			k.bad(child(at, "webex"), "there is no %q in \"webex\"%s", d.Webex, jsonc.Suggest(d.Webex, sortedKeys(k.c.Webex)))
+			return
+		}
+		d.webex = w
+	}
+	if _, err := build(scratch, r.Name, *d); err != nil {
 		var m *MemberError
 		if errors.As(err, &m) {
 			at = child(at, m.Member)
@@ -434,10 +485,20 @@ func (k *checker) device(at string, r *Room, builders map[string]Builder) {
 
 // key names the physical device.
 func (d *Device) key() string {
-	if d.Address == "" {
-		return ""
+	switch {
+	case d.Type == "webhook":
+		return "" // several rooms may have the same receiver
+	case d.Type == "cisco" && d.Via == "tms":
+		sum := sha256.Sum256([]byte(d.Password))
+		return fmt.Sprintf("%s tms %x", d.Type, sum[:8])
+	case d.ID != "":
+		return d.Type + " id " + d.ID
+	case d.Address != "":
+		return d.Type + " " + strings.ToLower(d.Address)
+	case d.Username != "":
+		return d.Type + " user " + d.Username
 	}
-	return d.Type + " " + strings.ToLower(d.Address)
+	return ""
 }
 
 // path completes a path of the file.

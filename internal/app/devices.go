@@ -1,0 +1,257 @@
+package app
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// Device is the video system of a room. Which of the members a type needs is
+// said by its Builder.
+type Device struct {
+	Type string `json:"type"`
+	// Via is the way to the device, where its type has several.
+	Via     string `json:"via"`
+	Address string `json:"address"`
+	// ID is the device's name in the URLs that it calls: A-Z a-z 0-9 - _.
+	ID       string `json:"id"`
+	Username string `json:"username"`
+	// The password is given in one of three ways: here, as the content of a
+	// file, or as that of an environment variable.
+	Password     calendar.Secret `json:"password"`
+	PasswordFile string          `json:"password_file"`
+	PasswordEnv  string          `json:"password_env"`
+	// Serial and MAC are those of the device, which are compared where the
+	// device says them.
+	Serial string `json:"serial"`
+	MAC    string `json:"mac"`
+	// Webex names an entry of Config.Webex.
+	Webex string `json:"webex"`
+	// FeedbackSlot is a slot of the device's HttpFeedback that may be used.
+	FeedbackSlot int `json:"feedback_slot"`
+	// Fingerprint is the SHA-256 of the certificate that the device must have,
+	// and CAFile the authority that must have signed it.
+	Fingerprint string `json:"fingerprint"`
+	CAFile      string `json:"ca_file"`
+	// TakeOver overwrites the bookings of another system.
+	TakeOver bool `json:"take_over"`
+
+	webex Webex // what Webex names
+}
+
+// Builder makes the endpoint of a device. The password is already in Password,
+// and paths are complete. An error that is a *MemberError is shown at that
+// member of the file.
+type Builder func(s *Site, room string, d Device) (otj.Endpoint, error)
+
+// MemberError says which member of a device is wrong.
+type MemberError struct {
+	Member string
+	Err    error
+}
+
+// Error returns the error without the member: its place is in the file.
+func (e *MemberError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *MemberError) Unwrap() error { return e.Err }
+
+func member(name, format string, args ...any) error {
+	return &MemberError{name, fmt.Errorf(format, args...)}
+}
+
+// Builders are the types of devices that there are.
+func Builders() map[string]Builder {
+	return map[string]Builder{"cisco": newCisco, "poly": newPoly, "feed": newFeed, "webhook": newWebhook}
+}
+
+// ways are those by which a Cisco device gets its meetings, as they are in Via.
+var ways = map[string]Builder{
+	"https":     newCiscoPush,
+	"websocket": newCiscoPush,
+	"cloud":     newCiscoCloud,
+	"macro":     newCiscoMacro,
+	"tms":       newCiscoManaged,
+}
+
+func newCisco(s *Site, room string, d Device) (otj.Endpoint, error) {
+	if d.Via == "" {
+		d.Via = "https"
+	}
+	way := ways[d.Via]
+	if way == nil {
+		return nil, member("via", "there is no way %q to a Cisco device: use https, websocket, cloud, macro or tms", d.Via)
+	}
+	return way(s, room, d)
+}
+
+// newCiscoPush makes the endpoint of a device that is called over HTTPS or a
+// WebSocket.
+func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
+	switch {
+	case d.Address == "":
+		return nil, member("address", `a Cisco device needs an "address": its name or IP address`)
+	case d.Username == "":
+		return nil, member("username", `a Cisco device needs a "username", of an account with the role Admin`)
+	case d.Password == "":
+		return nil, errors.New(`a Cisco device needs a "password", "password_file" or "password_env"`)
+	}
+	opts := &cisco.Options{Name: room, Fingerprint: d.Fingerprint, TakeOver: d.TakeOver}
+	if d.CAFile != "" {
+		var err error
+		if opts.CA, err = readPool(d.CAFile); err != nil {
+			return nil, &MemberError{"ca_file", err}
+		}
+	}
+	creds := cisco.Password{User: d.Username, Password: d.Password}
+	if d.Via == "websocket" {
+		return cisco.NewWebSocket(d.Address, creds, cisco.SocketHeader, opts)
+	}
+	e, err := cisco.New(d.Address, creds, opts)
+	if err != nil || d.FeedbackSlot == 0 {
+		return e, err
+	}
+	if s.feedback == nil {
+		return nil, member("feedback_slot", `the device has to call the program: add "site" with its "url" to the file`)
+	}
+	if err := s.feedback.Attach(e, d.FeedbackSlot); err != nil {
+		return nil, &MemberError{"feedback_slot", err}
+	}
+	return e, nil
+}
+
+// newCiscoCloud makes the endpoint of a device that is called through Webex.
+func newCiscoCloud(s *Site, room string, d Device) (otj.Endpoint, error) {
+	switch {
+	case d.Address == "":
+		return nil, member("address", `a Cisco device in the cloud needs an "address": the device id that Webex gives it`)
+	case d.Webex == "":
+		return nil, member("webex", `a Cisco device in the cloud needs "webex": the name of an entry of "webex" in the file`)
+	}
+	o, err := s.organization(d.webex)
+	if err != nil {
+		return nil, &MemberError{"webex", err}
+	}
+	return cisco.NewCloud(d.Address, o.tokens, &cisco.CloudOptions{BaseURL: d.webex.BaseURL, Client: o.client}, &cisco.Options{Name: room, TakeOver: d.TakeOver})
+}
+
+// newCiscoMacro makes the endpoint of a device on which a macro runs.
+func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
+	switch {
+	case d.ID == "":
+		return nil, member("id", `a Cisco device with a macro needs an "id": its name in the address that it calls, of A-Z a-z 0-9 - _`)
+	case s.macros == nil:
+		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+	case s.config.State == "":
+		return nil, member("via", `the tokens of macros have to be kept: add "state", a folder, to "site"`)
+	}
+	var e *cisco.PullEndpoint
+	err := s.add("macro "+d.ID, func() (remove func(), err error) {
+		if e, err = s.macros.Device(d.ID); err != nil {
+			return nil, &MemberError{"id", err}
+		}
+		return func() { s.macros.Remove(d.ID) }, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// newCiscoManaged makes the endpoint of a device that takes the program for
+// TMS.
+func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
+	switch {
+	case s.config.URL == "":
+		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+	case d.Password == "":
+		return nil, errors.New(`a Cisco device that calls as it does TMS needs a "password", "password_file" or "password_env": the secret part of the address that it calls`)
+	case d.Serial == "" && d.MAC == "":
+		return nil, errors.New(`a Cisco device that calls as it does TMS needs its "serial" or "mac", or both: they are all that tells it from another one`)
+	}
+	var e *cisco.PullEndpoint
+	err := s.add("tms "+string(d.Password), func() (remove func(), err error) {
+		e, err = s.manager.Device(cisco.ManagedDevice{Name: room, Path: d.Password, Serial: d.Serial, MAC: d.MAC})
+		return func() { s.manager.Remove(d.Password) }, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// minSecret is the least length of a secret that a device sends us.
+const minSecret = 16
+
+// called checks a device that calls with a user name and a password.
+func (s *Site) called(kind string, d Device) error {
+	switch {
+	case s.config.URL == "":
+		return member("type", `a %s calls the program: add "site" with its "url" to the file`, kind)
+	case d.Username == "":
+		return member("username", `a %s needs a "username" of its own`, kind)
+	case len(d.Password) < minSecret:
+		return fmt.Errorf(`a %s needs a "password", "password_file" or "password_env" of %d characters or more; otj secret makes one`, kind, minSecret)
+	}
+	return nil
+}
+
+// salted returns what a server keeps of a password.
+func salted(password calendar.Secret) (salt []byte, hash [32]byte) {
+	salt = []byte(rand.Text())
+	return salt, sha256.Sum256(append(slices.Clone(salt), password...))
+}
+
+func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
+	if err := s.called("Poly device", d); err != nil {
+		return nil, err
+	}
+	salt, hash := salted(d.Password)
+	var e *poly.Room
+	err := s.add("poly "+d.Username, func() (remove func(), err error) {
+		e, err = s.poly.Add(room, poly.Credential{User: d.Username, Salt: salt, Hash: hash})
+		return func() { s.poly.Remove(e) }, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func newFeed(s *Site, room string, d Device) (otj.Endpoint, error) {
+	if err := s.called("client of the feed", d); err != nil {
+		return nil, err
+	}
+	salt, hash := salted(d.Password)
+	var e *feed.Room
+	err := s.add("feed "+d.Username, func() (remove func(), err error) {
+		e, err = s.feed.Add(room, feed.Credential{ID: d.Username, Salt: salt, Hash: hash})
+		return func() { s.feed.Remove(e) }, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func newWebhook(_ *Site, room string, d Device) (otj.Endpoint, error) {
+	switch {
+	case d.Address == "":
+		return nil, member("address", `a webhook needs an "address": the https:// URL that gets the meetings`)
+	case len(d.Password) < minSecret:
+		return nil, fmt.Errorf(`a webhook needs a "password", "password_file" or "password_env" of %d characters or more, which signs what it gets; otj secret makes one`, minSecret)
+	}
+	h, err := feed.NewWebhook(d.Address, d.Password, &feed.WebhookOptions{Name: room})
+	if err != nil {
+		return nil, &MemberError{"address", err}
+	}
+	return h, nil
+}
