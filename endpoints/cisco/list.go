@@ -1,0 +1,154 @@
+package cisco
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// listing is what a device has.
+type listing struct {
+	have    []held
+	count   int
+	total   int // what the device says; -1 if it does not
+	foreign int
+	sum     [32]byte // the same for the same bookings
+	raw     [32]byte // of the bytes of the answer
+}
+
+func (l *listing) empty() bool { return l.count == 0 && l.total <= 0 }
+
+// list reads what the device has.
+func (e *Endpoint) list(ctx context.Context) (*listing, error) {
+	l := &listing{}
+	err := e.limited(ctx, func(ctx context.Context) error {
+		c := command{name: "Bookings List", args: []argument{{"Days", "365"}, {"DayOffset", "0"}}}
+		var n *roomos.Node
+		var err error
+		if h, ok := e.link.(*httpLink); ok {
+			var data []byte
+			if data, err = h.call(ctx, http.MethodPost, "/putxml", c.xml()); err != nil {
+				return err
+			}
+			// The same answer as after the last write is not read again: it costs
+			// more than all else.
+			if l.raw = sha256.Sum256(data); e.known && l.raw == e.raw {
+				l.sum, l.count, l.total = e.back, -1, -1
+				return nil
+			}
+			n, err = h.result(c.name, data)
+		} else {
+			n, err = e.link.command(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
+		l.have, l.total = readList(n)
+		l.count, l.sum = len(l.have), sumOf(l.have)
+		for i := range l.have {
+			if !strings.HasPrefix(l.have[i].id, IDPrefix) {
+				l.foreign++
+			}
+		}
+		return nil
+	})
+	return l, err
+}
+
+// checkForeign looks for bookings of others. At first contact they are left
+// alone; later the device is ours, and an alarm says who else writes.
+func (e *Endpoint) checkForeign(ctx context.Context, foreign int) error {
+	if foreign == 0 {
+		e.mu.Lock()
+		if a, ok := e.alarms[AlarmForeign]; ok && time.Since(a.Since) > time.Hour {
+			delete(e.alarms, AlarmForeign)
+		}
+		e.mu.Unlock()
+		return nil
+	}
+	writer := e.writer(ctx)
+	if !e.owned && !e.taken.Load() {
+		e.alarm(AlarmForeign, "%s has %d bookings of another system (%s), which are left as they are. %s", e.opts.Name, foreign, writer, fixForeign)
+		return &fault{kind: otj.ErrForeignBookings, text: fmt.Sprintf("%d bookings, perhaps of %s", foreign, writer), fix: fixForeign}
+	}
+	e.alarm(AlarmForeign, "Another system (%s) writes bookings to %s too: the lists overwrite each other. Stop one of them", writer, e.opts.Name)
+	return nil
+}
+
+// writer guesses who else writes bookings, from the device's configuration.
+func (e *Endpoint) writer(ctx context.Context) string {
+	var n *roomos.Node
+	err := e.limited(ctx, func(ctx context.Context) (err error) {
+		n, err = e.link.config(ctx, "Provisioning")
+		return err
+	})
+	switch {
+	case err == nil && strings.EqualFold(n.Value("Mode"), "TMS"):
+		return clean("TMS at " + firstOf(n.Value("ExternalManager", "Address"), "an address not set"))
+	case e.can.Load().spark:
+		return "Webex Hybrid Calendar, or a program that pushes"
+	}
+	return "a program that pushes, or a person at the panel"
+}
+
+// confirm reads the list back and compares it with what was written, by Id: an
+// organizer, for one, comes back in another form.
+func (e *Endpoint) confirm(ctx context.Context, list []putBooking) (*listing, error) {
+	l, err := e.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 && !l.empty() {
+		// Not every software takes an empty list for one.
+		err := e.limited(ctx, func(ctx context.Context) error {
+			_, err := e.link.command(ctx, command{name: "Bookings Clear"})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if l, err = e.list(ctx); err != nil {
+			return nil, err
+		}
+		if !l.empty() {
+			return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("%d bookings are still there after they were cleared", max(l.total, l.count)),
+				fix: "Clear the bookings on the device: xCommand Bookings Clear"}
+		}
+		return l, nil
+	}
+	have := l.have
+	byID := make(map[string]*held, len(have))
+	for i := range have {
+		byID[have[i].id] = &have[i]
+	}
+	now, missing, differ := time.Now(), 0, 0
+	for i := range list {
+		b := &list[i]
+		h := byID[b.ID]
+		start, _ := time.Parse(utc, b.Time.StartTime)
+		switch {
+		case h == nil && start.After(now):
+			missing++
+		case h != nil && (!h.start.Equal(start) || h.number != b.Number && b.Number != ""):
+			differ++
+		}
+	}
+	if differ > 0 || missing > 0 && l.total < len(list) && !e.clockWrong() {
+		return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("of %d bookings the device lacks %d and has %d otherwise", len(list), missing, differ),
+			fix: "The device accepted the list and does not have it: look at its log, and give it fewer bookings"}
+	}
+	return l, nil
+}
+
+func (e *Endpoint) clockWrong() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.alarms[AlarmClock]
+	return ok
+}

@@ -1,0 +1,80 @@
+package cisco
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// put writes the list. A device that refuses one way is tried the other way,
+// once for a software version.
+func (e *Endpoint) put(ctx context.Context, list []putBooking, body string) error {
+	err := e.putBy(ctx, e.push, list, body)
+	var refused *CommandError
+	var status *statusError
+	other := PushLegacy
+	tryOther := false
+	switch {
+	case err == nil:
+		e.alarm(AlarmTeams, "")
+		return nil
+	case errors.As(err, &refused) && refused.inTeams():
+		e.alarm(AlarmTeams, "%s refuses bookings in Microsoft Teams Rooms mode. Take the room out of One-Touch Join, or the device out of that mode", e.opts.Name)
+	case errors.As(err, &refused):
+		tryOther = e.push == PushBookings && refused.Status != "ParameterError" && errors.Is(err, otj.ErrRejected)
+	case errors.As(err, &status):
+		other, tryOther = PushBookings, e.push == PushLegacy && (status.code == 404 || status.code == 400 || status.code == 405)
+	}
+	if !tryOther || e.opts.Push != PushAuto {
+		return err
+	}
+	if e.putBy(ctx, other, list, body) != nil {
+		return err // the first refusal says more
+	}
+	e.opts.Logger.Info("cisco device takes bookings another way than expected", "device", e.opts.Name, "way", string(other), "version", e.pushFor)
+	e.push = other
+	can := *e.can.Load()
+	can.legacy = other == PushLegacy
+	e.adopt(&can)
+	return nil
+}
+
+func (e *Endpoint) putBy(ctx context.Context, way Push, list []putBooking, body string) error {
+	return e.limited(ctx, func(ctx context.Context) error {
+		if way == PushLegacy {
+			plain := slices.Clone(list)
+			for i := range plain {
+				if plain[i].Protocol == "WebRTC" || plain[i].Protocol == "None" {
+					plain[i].Number = ""
+				}
+			}
+			return e.link.putLegacy(ctx, legacyTree(plain, ` item="1" status="OK"`))
+		}
+		_, err := e.link.command(ctx, command{name: "Bookings Put", body: body})
+		return err
+	})
+}
+
+// masked takes out of an error what the device repeats of the bookings: titles,
+// and numbers with their passcodes.
+func (e *Endpoint) masked(err error, list []putBooking) error {
+	var f *fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	m := *f
+	for i := range list {
+		for _, s := range []string{list[i].Number, list[i].Title, list[i].Organizer.Name, list[i].Organizer.Email} {
+			if len(s) > 3 {
+				m.text = strings.ReplaceAll(m.text, s, "[redacted]")
+			}
+		}
+	}
+	if m.text != f.text {
+		m.cause = nil // it has the words too
+	}
+	return &m
+}
