@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -205,12 +204,9 @@ func webexDo(ctx context.Context, c *http.Client, req *http.Request) (*http.Resp
 		return nil, nil, networkFault(ctx, err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	data, err := readAnswer(ctx, resp)
 	if err != nil {
-		return nil, nil, networkFault(ctx, err)
-	}
-	if len(data) > maxAnswer {
-		return nil, nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
+		return nil, nil, err
 	}
 	if f := cloudFault(resp, data); f != nil {
 		return nil, nil, &statusError{resp.StatusCode, f}

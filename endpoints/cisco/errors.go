@@ -10,8 +10,13 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
+
+// ErrTruncated: the device, or something between, has ended an answer too
+// early. The next Show sets right what may have come of the call.
+var ErrTruncated = errors.New("the device's answer was cut off")
 
 // CommandError is the refusal of a command by the device: it understood who
 // called, and did not do it.
@@ -77,6 +82,7 @@ const (
 	fixTeams    = "The device is in Microsoft Teams Rooms mode, in which it takes no bookings: its meetings come from Teams"
 	fixCert     = "Compare the fingerprint with the one that the device shows under its security settings, and pin it if they are the same, or give the authority that signed the certificate; if they differ, somebody may stand between"
 	fixReach    = "Check that the device is on, its address, and that this machine may open a connection to it"
+	fixCut      = "It is tried again. If it stays, look for a proxy or a bad line between, and at the load of the device"
 	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
 )
 
@@ -153,9 +159,9 @@ func clean(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 	s = strings.TrimSpace(s)
 	if len(s) > 300 {
-		s = strings.ToValidUTF8(s[:300], "") + "…"
+		return strings.ToValidUTF8(s[:300], "") + "…"
 	}
-	return s
+	return strings.Clone(s) // not with all that the device has said
 }
 
 func busy(after time.Duration, what string) error {
@@ -163,6 +169,11 @@ func busy(after time.Duration, what string) error {
 		after = 2 * time.Second
 	}
 	return &fault{kind: otj.ErrBusy, text: what, after: after}
+}
+
+// cutOff is an answer that ended too early.
+func cutOff(cause error) error {
+	return &fault{kind: ErrTruncated, text: clean(strings.TrimPrefix(cause.Error(), roomos.ErrTruncated.Error()+": ")), fix: fixCut, cause: cause}
 }
 
 func notDevice(format string, args ...any) error {

@@ -48,7 +48,7 @@ func TestErrors(t *testing.T) {
 		"parameter":     {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultParameter) }, otj.ErrRejected, "Number: not valid", "one of the values"},
 		"empty command": {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultEmptyCommand) }, otj.ErrRejected, "no result", ""},
 		"teams rooms":   {func(d *ciscotest.Device) { d.SetTeamsRooms(true) }, otj.ErrRejected, "MicrosoftTeams", "Teams Rooms mode"},
-		"truncated":     {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultTruncated) }, otj.ErrUnreachable, "cut off", ""},
+		"truncated":     {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultTruncated) }, cisco.ErrTruncated, "cut off", "proxy"},
 		"endless":       {func(d *ciscotest.Device) { d.SetFault(ciscotest.FaultEndless) }, otj.ErrNotDevice, "more than", ""},
 		"off":           {func(d *ciscotest.Device) { d.SetConfig("NetworkServices/HTTP/Mode", "Off") }, otj.ErrUnreachable, "", "opens\x00"},
 	} {

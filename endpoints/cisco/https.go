@@ -258,17 +258,28 @@ func (l *httpLink) roundTrip(ctx context.Context, method, path string, body []by
 		return nil, nil, networkFault(ctx, err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	data, err := readAnswer(ctx, resp)
 	if err != nil {
-		return nil, nil, networkFault(ctx, err)
-	}
-	if len(data) > maxAnswer {
-		return nil, nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
+		return nil, nil, err
 	}
 	if err := httpFault(resp, data); err != nil {
 		return nil, nil, &statusError{resp.StatusCode, err}
 	}
 	return resp, data, nil
+}
+
+// readAnswer reads the body of an answer, up to a bound.
+func readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil && ctx.Err() == nil && errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, cutOff(err)
+	case err != nil:
+		return nil, networkFault(ctx, err)
+	case len(data) > maxAnswer:
+		return nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
+	}
+	return data, nil
 }
 
 // httpFault tells apart what a device, or something that is none, answers with
@@ -327,8 +338,8 @@ func retryAfter(h http.Header) time.Duration {
 func (l *httpLink) parse(data []byte) (*roomos.Node, error) {
 	n, err := roomos.ParseXML(data)
 	if err != nil {
-		if strings.Contains(err.Error(), "truncated") || strings.Contains(err.Error(), "unexpected EOF") {
-			return nil, &fault{kind: otj.ErrUnreachable, text: "the answer was cut off", fix: fixReach, cause: err}
+		if errors.Is(err, roomos.ErrTruncated) {
+			return nil, cutOff(err)
 		}
 		return nil, notDevice("%s", clean(err.Error()))
 	}

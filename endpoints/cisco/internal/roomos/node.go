@@ -3,11 +3,8 @@ package roomos
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 )
 
@@ -17,9 +14,6 @@ type Node struct {
 	Status string // the attribute status, as in "OK" or "ParameterError"
 	Text   string
 	Kids   []*Node
-
-	product string
-	version string
 }
 
 // Bounds of what is read from a device.
@@ -67,95 +61,6 @@ func (n *Node) All(name string) []*Node {
 		}
 	}
 	return out
-}
-
-// Product and SoftwareVersion are what the root of a document of XML says of
-// the device.
-func (n *Node) Product() string { return n.product }
-
-// SoftwareVersion is the attribute version of the root.
-func (n *Node) SoftwareVersion() string { return n.version }
-
-// ParseXML reads a document. Names come without their namespace. Control bytes,
-// which devices put into some names, are dropped; a document type, and with it
-// entities, is an error.
-func ParseXML(data []byte) (*Node, error) {
-	if slices.ContainsFunc(data, func(b byte) bool { return isControl(rune(b)) }) {
-		data = bytes.Map(func(r rune) rune {
-			if isControl(r) {
-				return -1
-			}
-			return r
-		}, data)
-	}
-	d := xml.NewDecoder(bytes.NewReader(bytes.TrimSpace(data)))
-	var stack []*Node
-	var root *Node
-	count := 0
-	for {
-		tok, err := d.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("not XML: %w", err)
-		}
-		switch t := tok.(type) {
-		case xml.Directive:
-			return nil, errors.New("XML with a document type")
-		case xml.StartElement:
-			count++
-			if count > maxNodes || len(stack) >= maxDepth {
-				return nil, errors.New("XML too large or too deep")
-			}
-			n := &Node{Name: t.Name.Local}
-			for _, a := range t.Attr {
-				switch a.Name.Local {
-				case "status":
-					n.Status = a.Value
-				case "product":
-					n.product = a.Value
-				case "version":
-					n.version = a.Value
-				}
-			}
-			if len(stack) == 0 {
-				if root != nil {
-					return nil, errors.New("XML with two roots")
-				}
-				root = n
-			} else {
-				top := stack[len(stack)-1]
-				top.Kids = append(top.Kids, n)
-			}
-			stack = append(stack, n)
-		case xml.EndElement:
-			if len(stack) == 0 || stack[len(stack)-1].Name != t.Name.Local {
-				return nil, fmt.Errorf("not XML: </%s> closes nothing", t.Name.Local)
-			}
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			if len(stack) > 0 {
-				top := stack[len(stack)-1]
-				if top.Text == "" {
-					top.Text = string(t)
-				} else if len(bytes.TrimSpace(t)) > 0 {
-					top.Text += string(t)
-				}
-			}
-		}
-	}
-	if root == nil {
-		return nil, errors.New("empty answer")
-	}
-	if len(stack) > 0 {
-		return nil, fmt.Errorf("truncated XML: <%s> is not closed", stack[len(stack)-1].Name)
-	}
-	return root, nil
-}
-
-func isControl(r rune) bool {
-	return r < 0x20 && r != '\t' && r != '\n' && r != '\r'
 }
 
 // ParseJSON reads a value of JSON as the tree that XML would give, below a node

@@ -22,7 +22,7 @@ type Version struct {
 func ParseVersion(raw string) (Version, bool) {
 	raw = strings.TrimSpace(raw)
 	s := strings.TrimLeftFunc(raw, func(r rune) bool { return r < '0' || r > '9' })
-	v := Version{Raw: raw}
+	v := Version{Raw: strings.Clone(raw)} // not with all that the device has said
 	parts := strings.SplitN(s, ".", 4)
 	if len(parts) < 2 {
 		return v, false
@@ -34,7 +34,7 @@ func ParseVersion(raw string) (Version, bool) {
 		n, err := strconv.Atoi(parts[i])
 		if err != nil || n < 0 || n > 1_000_000 {
 			if i < 2 {
-				return Version{Raw: raw}, false
+				return Version{Raw: v.Raw}, false
 			}
 			break
 		}
