@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"net/url"
 	"slices"
@@ -194,7 +193,7 @@ func legacyTree(list []putBooking, attrs string) []byte {
 		p := &list[i]
 		text := func(name, value string) {
 			b.WriteString("<" + name + ` item="1">`)
-			xml.EscapeText(&b, []byte(value)) //nolint:errcheck // a buffer does not fail
+			escape(&b, value)
 			b.WriteString("</" + name + ">")
 		}
 		fmt.Fprintf(&b, `<Booking item="%d">`, i+1)

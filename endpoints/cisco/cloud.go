@@ -162,7 +162,7 @@ func NewCloud(deviceID string, tokens TokenSource, cloud *CloudOptions, opts *Op
 	}
 	l.base = cmp.Or(l.base, WebexBaseURL)
 	if l.client == nil {
-		l.client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		l.client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay}
 	}
 	if deviceID == "" || tokens == nil {
 		return nil, errors.New("cisco endpoint in the cloud: the device's id and a source of tokens are needed")

@@ -137,7 +137,12 @@ func (e *Endpoint) lock(ctx context.Context) error {
 	}
 }
 
-func (e *Endpoint) unlock() { <-e.busy }
+func (e *Endpoint) unlock() {
+	if l, ok := e.link.(*httpLink); ok {
+		l.rest()
+	}
+	<-e.busy
+}
 
 // limited gives a single call its time. A call that runs out of it, while ctx
 // has not, finds the device unreachable.

@@ -59,16 +59,23 @@ type argument struct{ name, value string }
 
 // httpLink calls a device over HTTPS, within a session.
 type httpLink struct {
-	base   string
-	creds  Credentials
-	client *http.Client
-	limit  *rate.Limiter
+	base  string
+	creds Credentials
+	opts  *Options
+	limit *rate.Limiter
 
 	mu     sync.Mutex
 	cookie string
 	basic  bool // the device has no sessions
 	opened bool
+	// client is there while the device is called, and a moment longer: for
+	// thousands of devices that are called now and then it is too large to keep.
+	client *http.Client
+	idle   *time.Timer // ends the client; nil without one
 }
+
+// keepConnection is for how long the connection of a call waits for the next.
+const keepConnection = 5 * time.Second
 
 // basicRate is for devices without sessions: they take one call a second.
 const basicRate = 0.9
@@ -77,31 +84,64 @@ func newHTTPLink(host string, creds Credentials, o *Options) *httpLink {
 	return &httpLink{
 		base:  "https://" + host,
 		creds: creds,
+		opts:  o,
 		limit: rate.NewLimiter(rate.Limit(o.Rate), 8),
-		client: &http.Client{
-			Transport:     transport(o),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
 	}
 }
 
-// transport returns one for a single device. It keeps a connection only for as
-// long as a few calls in a row need.
-func transport(o *Options) *http.Transport {
-	dialer := &net.Dialer{Timeout: o.Timeout}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        tlsConfig(o),
-		TLSHandshakeTimeout:    o.Timeout,
-		ResponseHeaderTimeout:  o.Timeout,
-		MaxIdleConns:           1,
-		IdleConnTimeout:        5 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		ReadBufferSize:         4 << 10,
-		WriteBufferSize:        4 << 10,
-		DisableCompression:     true,
+// caller returns the client, and makes one if there is none.
+func (l *httpLink) caller() *http.Client {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client == nil {
+		l.client = newClient(l.opts)
+	}
+	return l.client
+}
+
+// rest lets the client go, unless there is another call soon.
+func (l *httpLink) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.client == nil:
+	case l.idle != nil:
+		l.idle.Reset(keepConnection)
+	default:
+		l.idle = time.AfterFunc(keepConnection, l.drop)
 	}
 }
+
+// drop lets the client go. A connection that is in use at this moment ends by
+// itself.
+func (l *httpLink) drop() {
+	l.mu.Lock()
+	client := l.client
+	if l.idle != nil {
+		l.idle.Stop()
+	}
+	l.client, l.idle = nil, nil
+	l.mu.Unlock()
+	if client != nil {
+		client.CloseIdleConnections()
+	}
+}
+
+// newClient returns one for a single device. The contexts of its calls bound how
+// long they take.
+func newClient(o *Options) *http.Client {
+	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
+		DialContext:            new(net.Dialer).DialContext,
+		TLSClientConfig:        tlsConfig(o),
+		MaxIdleConns:           1,
+		IdleConnTimeout:        keepConnection,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}}
+}
+
+// stay makes a client return a redirect in place of following it.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func tlsConfig(o *Options) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.CA}
@@ -184,11 +224,12 @@ func (l *httpLink) end(ctx context.Context) error {
 	cookie := l.cookie
 	l.mu.Unlock()
 	if cookie == "" {
+		l.drop()
 		return nil
 	}
 	_, _, err := l.roundTrip(ctx, http.MethodPost, "/xmlapi/session/end", nil, false)
 	l.forget()
-	l.client.CloseIdleConnections()
+	l.drop()
 	return err
 }
 
@@ -249,7 +290,7 @@ func (l *httpLink) roundTrip(ctx context.Context, method, path string, body []by
 		req.Header.Set("Cookie", l.cookie)
 		l.mu.Unlock()
 	}
-	resp, err := l.client.Do(req)
+	resp, err := l.caller().Do(req)
 	if err != nil {
 		var u *url.Error
 		if errors.As(err, &u) {
@@ -270,16 +311,22 @@ func (l *httpLink) roundTrip(ctx context.Context, method, path string, body []by
 
 // readAnswer reads the body of an answer, up to a bound.
 func readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	var b bytes.Buffer
+	n := resp.ContentLength
+	if n < 0 {
+		n = 4 << 10
+	}
+	b.Grow(int(min(n, 64<<10)) + bytes.MinRead) // as much as it says, and no more than is usual
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil && ctx.Err() == nil && errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, cutOff(err)
 	case err != nil:
 		return nil, networkFault(ctx, err)
-	case len(data) > maxAnswer:
+	case b.Len() > maxAnswer:
 		return nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 // httpFault tells apart what a device, or something that is none, answers with
@@ -366,9 +413,10 @@ func (l *httpLink) result(name string, data []byte) (*roomos.Node, error) {
 // xml returns the command as a document.
 func (c *command) xml() []byte {
 	var b bytes.Buffer
+	b.Grow(len(c.body)*3/2 + 256)
 	text := func(name, value string) {
 		b.WriteString("<" + name + ">")
-		xml.EscapeText(&b, []byte(value)) //nolint:errcheck // a buffer does not fail
+		escape(&b, value)
 		b.WriteString("</" + name + ">")
 	}
 	words := strings.Fields(c.name)
@@ -387,6 +435,43 @@ func (c *command) xml() []byte {
 	}
 	b.WriteString("</Command>")
 	return b.Bytes()
+}
+
+// escape writes s as text of XML: as xml.EscapeText does, which is slow for the
+// many quotes of JSON.
+func escape(b *bytes.Buffer, s string) {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		ref := ""
+		switch c := s[i]; {
+		case c == '"':
+			ref = "&#34;"
+		case c == '\'':
+			ref = "&#39;"
+		case c == '&':
+			ref = "&amp;"
+		case c == '<':
+			ref = "&lt;"
+		case c == '>':
+			ref = "&gt;"
+		case c < 0x20 || c >= 0x80:
+			// Some of these have no place in XML.
+			b.WriteString(s[from:i])
+			end := i + 1
+			for end < len(s) && (s[end] < 0x20 || s[end] >= 0x80) {
+				end++
+			}
+			xml.EscapeText(b, []byte(s[i:end])) //nolint:errcheck // a buffer does not fail
+			i, from = end-1, end
+			continue
+		default:
+			continue
+		}
+		b.WriteString(s[from:i])
+		b.WriteString(ref)
+		from = i + 1
+	}
+	b.WriteString(s[from:])
 }
 
 // outcome finds the result of a command. Only a result with status OK is a
@@ -456,7 +541,7 @@ func (l *httpLink) setConfig(ctx context.Context, path []string, value string) e
 	for _, p := range path {
 		b.WriteString("<" + p + ">")
 	}
-	xml.EscapeText(&b, []byte(value)) //nolint:errcheck // a buffer does not fail
+	escape(&b, value)
 	for i := len(path) - 1; i >= 0; i-- {
 		b.WriteString("</" + path[i] + ">")
 	}

@@ -2,15 +2,15 @@ package cisco
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
-
-	"encoding/base64"
 
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
@@ -49,9 +49,8 @@ func NewWebSocket(host string, creds Credentials, auth SocketAuth, opts *Options
 		return nil, fmt.Errorf("cisco endpoint %s: %w", host, err)
 	}
 	l := &socketLink{
-		url: "wss://" + host + "/ws", creds: creds, auth: auth,
-		client: &http.Client{Transport: transport(o), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		limit:  rate.NewLimiter(rate.Limit(o.Rate), 8),
+		url: "wss://" + host + "/ws", creds: creds, auth: auth, opts: o,
+		limit: rate.NewLimiter(rate.Limit(o.Rate), 8),
 	}
 	e := newEndpoint(l, o)
 	e.events = l.watch
@@ -60,11 +59,11 @@ func NewWebSocket(host string, creds Credentials, auth SocketAuth, opts *Options
 
 // socketLink calls a device over a WebSocket.
 type socketLink struct {
-	url    string
-	creds  Credentials
-	auth   SocketAuth
-	client *http.Client
-	limit  *rate.Limiter
+	url   string
+	creds Credentials
+	auth  SocketAuth
+	opts  *Options
+	limit *rate.Limiter
 
 	dialing chan struct{} // set on first use; holds a token while a connection is made
 
@@ -142,7 +141,7 @@ func (l *socketLink) connect(ctx context.Context) (*socketConn, error) {
 		return nil, fmt.Errorf("reading the credentials: %w", err)
 	}
 	basic := user + ":" + string(password)
-	opts := &websocket.DialOptions{HTTPClient: l.client, HTTPHeader: http.Header{}, CompressionMode: websocket.CompressionDisabled}
+	opts := &websocket.DialOptions{HTTPClient: newClient(l.opts), HTTPHeader: http.Header{}, CompressionMode: websocket.CompressionDisabled}
 	if l.auth == SocketSubprotocol {
 		opts.Subprotocols = []string{"auth-" + base64.RawURLEncoding.EncodeToString([]byte(basic))}
 	} else {
@@ -178,7 +177,8 @@ func handshakeFault(ctx context.Context, resp *http.Response, err error) error {
 		return &fault{kind: otj.ErrNotDevice, text: "status 404: no WebSocket here",
 			fix: "Check the address, and that NetworkServices Websocket of the device is FollowHTTPService"}
 	}
-	if f := httpFault(resp, nil); f != nil {
+	start, _ := io.ReadAll(io.LimitReader(resp.Body, 2048)) // what there is of it says enough
+	if f := httpFault(resp, start); f != nil {
 		return f
 	}
 	return notDevice("status %d in place of a WebSocket", resp.StatusCode)
