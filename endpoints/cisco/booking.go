@@ -175,13 +175,14 @@ func (c *abilities) bookings(meetings []otj.Meeting, encryption string) (out []p
 	return out, without
 }
 
-// putBody returns the body of Bookings Put.
-func putBody(list []putBooking) (string, error) {
+// putBody returns the body of Bookings Put, and its sum.
+func putBody(list []putBooking) (body string, sum [32]byte, err error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	err := e.Encode(struct{ Bookings []putBooking }{list})
-	return strings.TrimSuffix(b.String(), "\n"), err
+	err = e.Encode(struct{ Bookings []putBooking }{list})
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return string(text), sha256.Sum256(text), err
 }
 
 // legacyTree returns the bookings as /bookingsputxml and an External Manager

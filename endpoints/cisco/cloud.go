@@ -156,7 +156,7 @@ func NewCloud(deviceID string, tokens TokenSource, cloud *CloudOptions, opts *Op
 	if err != nil {
 		return nil, fmt.Errorf("cisco endpoint %s: %w", deviceID, err)
 	}
-	l := &cloudLink{device: deviceID, tokens: tokens, limit: rate.NewLimiter(rate.Limit(o.Rate), 8)}
+	l := &cloudLink{device: deviceID, tokens: tokens, limit: rate.NewLimiter(rate.Limit(o.Rate), burst)}
 	if cloud != nil {
 		l.base, l.client = strings.TrimSuffix(cloud.BaseURL, "/"), cloud.Client
 	}

@@ -2,7 +2,6 @@ package cisco
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,6 +53,10 @@ type Endpoint struct {
 	back      [32]byte // what the device had then
 	known     bool     // sent and back are valid
 	raw       [32]byte // of the bytes of the answer that back was made of
+	behind    bool     // the last Show has failed
+	otherWay  string   // the software version that both ways to write were tried with
+	fits      int      // how many bookings the device took when it refused more; 0 if it has not
+	refusal   string   // what it said then
 
 	mu     sync.Mutex
 	alarms map[string]otj.Alarm
@@ -160,62 +163,86 @@ func (e *Endpoint) limited(ctx context.Context, do func(ctx context.Context) err
 }
 
 // Show makes meetings the bookings of the device. It reads what the device has,
-// writes the list if that or the meetings have changed, and reads it back.
+// writes the list if that or the meetings have changed, and reads it back. Of a
+// list that the device refuses it gets the first half.
 func (e *Endpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
-	op := "show meetings"
-	fail := func(err error) error { return endpointError(op, e.opts.Name, err) }
 	if err := e.lock(ctx); err != nil {
-		return fail(err)
+		return endpointError("show meetings", e.opts.Name, err)
 	}
 	defer e.unlock()
+	op, err := e.show(ctx, meetings)
+	e.behind = err != nil
+	return endpointError(op, e.opts.Name, err)
+}
 
-	op = "connect"
+// show does what Show says. op is what failed.
+func (e *Endpoint) show(ctx context.Context, meetings []otj.Meeting) (op string, err error) {
 	if err := e.learn(ctx); err != nil {
-		return fail(err)
+		return "connect", err
 	}
-	op = "list bookings"
 	have, err := e.list(ctx)
-	if err != nil {
-		return fail(err)
+	if err == nil {
+		err = e.checkForeign(ctx, have.foreign)
 	}
-	if err := e.checkForeign(ctx, have.foreign); err != nil {
-		return fail(err)
+	if err != nil {
+		return "list bookings", err
 	}
 
-	op = "put bookings"
-	if n := len(meetings); n > e.opts.MaxBookings {
-		meetings = meetings[:e.opts.MaxBookings]
-		e.alarm(AlarmCapacity, "The room has %d meetings, and %s is given the next %d of them. Show fewer days, or raise the limit", n, e.opts.Name, e.opts.MaxBookings)
-	} else {
-		e.alarm(AlarmCapacity, "")
-	}
 	can := e.can.Load()
-	list, without := can.bookings(meetings, e.opts.Encryption)
+	list, without := can.bookings(e.nearest(meetings), e.opts.Encryption)
 	if without > 0 {
 		e.alarm(AlarmNoButton, "%d meetings are shown without a button: %s no longer dials their addresses", without, e.opts.Name)
 	} else {
 		e.alarm(AlarmNoButton, "")
 	}
-	body, err := putBody(list)
+	body, sum, err := putBody(list)
 	if err != nil {
-		return fail(err)
+		return "put bookings", err
 	}
-	sum := sha256.Sum256([]byte(body))
 	if e.known && e.sent == sum && e.back == have.sum || len(list) == 0 && have.empty() {
 		e.remember(sum, have)
-		return nil
+		return "", nil
 	}
 	e.known = false
 	if err := e.put(ctx, list, body); err != nil {
-		return fail(e.masked(err, list))
+		err = e.masked(err, list)
+		if !halves(err) || len(list) < 2 {
+			return "put bookings", err
+		}
+		// It may be too much for the device, or one of the later ones may be what it
+		// does not take: the next meetings count more than the last ones.
+		list = list[:len(list)/2]
+		var herr error
+		if body, sum, herr = putBody(list); herr == nil {
+			herr = e.put(ctx, list, body)
+		}
+		if herr != nil {
+			return "put bookings", err // the first refusal says more
+		}
+		e.fits, e.refusal = len(list), err.Error()
+		e.nearest(meetings)
 	}
-	op = "read back bookings"
-	have, err = e.confirm(ctx, list)
-	if err != nil {
-		return fail(err)
+	if have, err = e.confirm(ctx, list); err != nil {
+		return "read back bookings", err
 	}
 	e.remember(sum, have)
-	return nil
+	return "", nil
+}
+
+// nearest returns as many meetings as the device is given, and raises an alarm
+// if there are more.
+func (e *Endpoint) nearest(meetings []otj.Meeting) []otj.Meeting {
+	n, most := len(meetings), e.opts.MaxBookings
+	switch {
+	case e.fits > 0 && e.fits < min(n, most):
+		e.alarm(AlarmCapacity, "%s has refused %d meetings (%s), and is given the next %d of them. Show fewer days, and look at the meetings after those", e.opts.Name, n, e.refusal, e.fits)
+		most = e.fits
+	case n > most:
+		e.alarm(AlarmCapacity, "The room has %d meetings, and %s is given the next %d of them. Show fewer days, or raise the limit", n, e.opts.Name, most)
+	default:
+		e.alarm(AlarmCapacity, "")
+	}
+	return meetings[:min(n, most)]
 }
 
 func (e *Endpoint) remember(sum [32]byte, have *listing) {

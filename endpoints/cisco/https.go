@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -67,7 +66,7 @@ type httpLink struct {
 	mu     sync.Mutex
 	cookie string
 	basic  bool // the device has no sessions
-	opened bool
+	fresh  bool // open has not said yet that there is a new session
 	// client is there while the device is called, and a moment longer: for
 	// thousands of devices that are called now and then it is too large to keep.
 	client *http.Client
@@ -80,12 +79,15 @@ const keepConnection = 5 * time.Second
 // basicRate is for devices without sessions: they take one call a second.
 const basicRate = 0.9
 
+// burst is how many calls may follow one another at once.
+const burst = 8
+
 func newHTTPLink(host string, creds Credentials, o *Options) *httpLink {
 	return &httpLink{
 		base:  "https://" + host,
 		creds: creds,
 		opts:  o,
-		limit: rate.NewLimiter(rate.Limit(o.Rate), 8),
+		limit: rate.NewLimiter(rate.Limit(o.Rate), burst),
 	}
 }
 
@@ -131,7 +133,7 @@ func (l *httpLink) drop() {
 // long they take.
 func newClient(o *Options) *http.Client {
 	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
-		DialContext:            new(net.Dialer).DialContext,
+		DialContext:            o.Dial,
 		TLSClientConfig:        tlsConfig(o),
 		MaxIdleConns:           1,
 		IdleConnTimeout:        keepConnection,
@@ -172,15 +174,22 @@ func FingerprintOf(c *x509.Certificate) string {
 }
 
 func (l *httpLink) open(ctx context.Context) (fresh bool, err error) {
+	if err := l.begin(ctx); err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fresh, l.fresh = l.fresh, false
+	return fresh, nil
+}
+
+// begin begins a session unless there is one.
+func (l *httpLink) begin(ctx context.Context) error {
 	l.mu.Lock()
 	cookie, basic := l.cookie, l.basic
-	fresh = !l.opened
 	l.mu.Unlock()
 	if cookie != "" || basic {
-		l.mu.Lock()
-		l.opened = true
-		l.mu.Unlock()
-		return fresh, nil
+		return nil
 	}
 	resp, _, err := l.roundTrip(ctx, http.MethodPost, "/xmlapi/session/begin", nil, true)
 	var status *statusError
@@ -189,13 +198,13 @@ func (l *httpLink) open(ctx context.Context) (fresh bool, err error) {
 		// Older software: every call says who calls. Whether this is a device at
 		// all, the next call shows.
 		l.mu.Lock()
-		l.basic, l.opened = true, true
+		l.basic, l.fresh = true, true
 		l.mu.Unlock()
 		l.limit.SetLimit(basicRate)
 		l.limit.SetBurst(1)
-		return true, nil
+		return nil
 	case err != nil:
-		return false, err
+		return err
 	}
 	for _, c := range resp.Cookies() {
 		if (c.Name == "SecureSessionId" || c.Name == "SessionId") && c.Value != "" {
@@ -203,18 +212,27 @@ func (l *httpLink) open(ctx context.Context) (fresh bool, err error) {
 		}
 	}
 	if cookie == "" {
-		return false, notDevice("no session cookie in the answer to /xmlapi/session/begin")
+		return notDevice("no session cookie in the answer to /xmlapi/session/begin")
 	}
 	l.mu.Lock()
-	l.cookie, l.opened = cookie, true
+	l.cookie, l.fresh = cookie, true
 	l.mu.Unlock()
-	return true, nil
+	return nil
+}
+
+// sessions lets the next call try again whether the device has sessions.
+func (l *httpLink) sessions() {
+	l.mu.Lock()
+	l.basic = false
+	l.mu.Unlock()
+	l.limit.SetLimit(rate.Limit(l.opts.Rate))
+	l.limit.SetBurst(burst)
 }
 
 // forget drops the session.
 func (l *httpLink) forget() {
 	l.mu.Lock()
-	l.cookie, l.opened = "", false
+	l.cookie = ""
 	l.mu.Unlock()
 }
 
@@ -246,7 +264,7 @@ func (e *statusError) Unwrap() error { return e.err }
 // device has forgotten it.
 func (l *httpLink) call(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	for again := false; ; again = true {
-		if _, err := l.open(ctx); err != nil {
+		if err := l.begin(ctx); err != nil {
 			return nil, err
 		}
 		l.mu.Lock()
@@ -259,6 +277,9 @@ func (l *httpLink) call(ctx context.Context, method, path string, body []byte) (
 				l.forget()
 				continue
 			}
+		}
+		if basic && errors.Is(err, otj.ErrNotDevice) {
+			l.sessions() // that there were no sessions was no word of the device
 		}
 		return data, err
 	}

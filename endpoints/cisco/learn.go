@@ -18,6 +18,9 @@ func (e *Endpoint) learn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if fresh {
+		e.fits, e.refusal = 0, "" // it may have restarted, or is another one
+	}
 	if !fresh && time.Since(e.learnedAt) < e.opts.Relearn {
 		return nil
 	}

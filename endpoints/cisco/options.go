@@ -2,6 +2,7 @@ package cisco
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -73,6 +74,10 @@ type Options struct {
 	// Relearn is how often the software version and the abilities of the device
 	// are asked for again. Default one hour.
 	Relearn time.Duration
+	// Dial opens connections to the device, for networks in which there is a
+	// gateway in between. Default that of a net.Dialer. It is not used for the
+	// Webex cloud.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Logger gets what is worth knowing. Default none.
 	Logger *slog.Logger
 
@@ -90,6 +95,9 @@ func (o *Options) withDefaults(name string) (*Options, error) {
 	c.Rate = cmp.Or(c.Rate, 12)
 	c.Poll = cmp.Or(c.Poll, 10*time.Minute)
 	c.Relearn = cmp.Or(c.Relearn, time.Hour)
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

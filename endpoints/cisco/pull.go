@@ -2,7 +2,6 @@ package cisco
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -79,11 +78,10 @@ func (p *PullEndpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 // build makes the list of the meetings. The caller holds mu.
 func (p *PullEndpoint) build() error {
 	p.list, _ = p.can.bookings(p.meetings, "")
-	body, err := putBody(p.list)
+	_, sum, err := putBody(p.list)
 	if err != nil {
 		return endpointError("show meetings", p.name, err)
 	}
-	sum := sha256.Sum256([]byte(body))
 	p.tag = hex.EncodeToString(sum[:12])
 	return nil
 }

@@ -28,10 +28,13 @@ func (e *Endpoint) put(ctx context.Context, list []putBooking, body string) erro
 	case errors.As(err, &status):
 		other, tryOther = PushBookings, e.push == PushLegacy && (status.code == 404 || status.code == 400 || status.code == 405)
 	}
-	if !tryOther || e.opts.Push != PushAuto {
+	if !tryOther || e.opts.Push != PushAuto || e.otherWay == e.pushFor {
 		return err
 	}
-	if e.putBy(ctx, other, list, body) != nil {
+	if oerr := e.putBy(ctx, other, list, body); oerr != nil {
+		if errors.Is(oerr, otj.ErrRejected) || errors.Is(oerr, otj.ErrNotDevice) || errors.Is(oerr, errNoLegacy) {
+			e.otherWay = e.pushFor // that is its answer to both
+		}
 		return err // the first refusal says more
 	}
 	e.opts.Logger.Info("cisco device takes bookings another way than expected", "device", e.opts.Name, "way", string(other), "version", e.pushFor)
@@ -40,6 +43,12 @@ func (e *Endpoint) put(ctx context.Context, list []putBooking, body string) erro
 	can.legacy = other == PushLegacy
 	e.adopt(&can)
 	return nil
+}
+
+// halves reports whether a device may take a part of a list that it has refused.
+func halves(err error) bool {
+	var refused *CommandError
+	return errors.Is(err, otj.ErrRejected) && !(errors.As(err, &refused) && refused.inTeams())
 }
 
 func (e *Endpoint) putBy(ctx context.Context, way Push, list []putBooking, body string) error {

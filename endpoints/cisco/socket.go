@@ -50,7 +50,7 @@ func NewWebSocket(host string, creds Credentials, auth SocketAuth, opts *Options
 	}
 	l := &socketLink{
 		url: "wss://" + host + "/ws", creds: creds, auth: auth, opts: o,
-		limit: rate.NewLimiter(rate.Limit(o.Rate), 8),
+		limit: rate.NewLimiter(rate.Limit(o.Rate), burst),
 	}
 	e := newEndpoint(l, o)
 	e.events = l.watch

@@ -66,7 +66,7 @@ func (e *Endpoint) Watch(ctx context.Context, wake func()) error {
 }
 
 // changed reads the device back and reports whether it has something else than
-// it had after the last Show. A device that cannot be read has not changed: the
+// it had after the last Show, or answers again after that has failed. A device that cannot be read has not changed: the
 // next look will tell.
 func (e *Endpoint) changed(ctx context.Context) bool {
 	if e.lock(ctx) != nil {
@@ -83,7 +83,7 @@ func (e *Endpoint) changed(ctx context.Context) bool {
 		return false
 	}
 	have, err := e.list(ctx)
-	return err == nil && have.sum != last
+	return err == nil && (e.behind || have.sum != last)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -122,7 +122,7 @@ func (c *Cloud) device(w http.ResponseWriter, r *http.Request, id string) *Devic
 		return nil
 	case !d.wait(r.Context().Done()):
 		return nil
-	case !d.admit(1):
+	case !d.admit(r.Context().Done(), 1):
 		w.Header().Set("Retry-After", "1")
 		problem(w, http.StatusTooManyRequests, "Too many requests")
 		return nil

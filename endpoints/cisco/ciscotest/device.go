@@ -53,7 +53,8 @@ type Options struct {
 	Capacity int
 	// Skew is how far its clock is ahead.
 	Skew time.Duration
-	// NoRateLimit leaves the rate limit out.
+	// NoRateLimit leaves the rate limit out. With it calls above the rate wait in
+	// a queue, and those for which the queue has no room get 503.
 	NoRateLimit bool
 }
 
@@ -70,7 +71,9 @@ const (
 	FaultSignInPage         // a sign-in page with status 200
 	FaultRedirect           // a redirect to /web/signin
 	FaultNotDevice          // a web page that has nothing to do with a device
-	FaultTruncated          // half an answer
+	FaultTruncated          // half an answer, as if that were all
+	FaultCutOff             // the connection ends within the answer
+	FaultSlow               // a byte a second
 	FaultControlBytes       // control bytes within the XML
 	FaultEndless            // an answer without end
 )
@@ -108,6 +111,7 @@ type Device struct {
 	fault    Fault
 	stalled  chan struct{} // closed by Plug; nil if the device answers
 	skew     time.Duration
+	latency  time.Duration
 	teams    bool
 	subs     map[*subscriber]bool
 	limits   [2]bucket
@@ -118,8 +122,9 @@ type Device struct {
 type Stats struct {
 	// Requests are those of HTTP, and messages over other transports.
 	Requests int
-	// Refused are those that the rate limit has refused.
-	Refused int
+	// Refused are those that the rate limit has refused, Delayed those that had
+	// to wait for it.
+	Refused, Delayed int
 	// Puts are the complete lists that were accepted, Legacy those of them that
 	// came by /bookingsputxml.
 	Puts, Legacy int
@@ -237,6 +242,13 @@ func (d *Device) SetSkew(skew time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.skew = skew
+}
+
+// SetLatency sets how long the device takes before it does what it is asked.
+func (d *Device) SetLatency(latency time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.latency = latency
 }
 
 // SetTeamsRooms puts the device into Microsoft Teams Rooms mode, or out of it.
@@ -377,16 +389,30 @@ func (d *Device) Unplug() {
 	d.drop()
 }
 
-// wait is where requests wait while the device is stalled.
+// wait is where requests wait while the device is stalled or slow.
 func (d *Device) wait(done <-chan struct{}) bool {
 	d.mu.Lock()
-	ch := d.stalled
+	stalled, latency := d.stalled, d.latency
 	d.mu.Unlock()
-	if ch == nil {
+	if stalled != nil {
+		select {
+		case <-stalled:
+		case <-done:
+			return false
+		}
+	}
+	return pause(done, latency)
+}
+
+// pause waits for some time, unless done is closed before.
+func pause(done <-chan struct{}, d time.Duration) bool {
+	if d <= 0 {
 		return true
 	}
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-ch:
+	case <-t.C:
 		return true
 	case <-done:
 		return false
@@ -404,27 +430,35 @@ type bucket struct {
 var limits = [2]struct{ rate, queue float64 }{{1, 30}, {15, 90}}
 
 // admit counts a request, with its own credentials (0) or within a session (1),
-// and reports whether the rate limit lets it through.
-func (d *Device) admit(kind int) bool {
+// lets it wait in the queue, and reports whether there was room for it.
+func (d *Device) admit(done <-chan struct{}, kind int) bool {
+	wait, ok := d.enqueue(kind)
+	return ok && pause(done, wait)
+}
+
+func (d *Device) enqueue(kind int) (wait time.Duration, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stats.Requests++
 	if d.fault == FaultBusy {
 		d.stats.Refused++
-		return false
+		return 0, false
 	}
 	if d.opts.NoRateLimit {
-		return true
+		return 0, true
 	}
 	b, l, now := &d.limits[kind], limits[kind], time.Now()
 	b.level = max(0, b.level-now.Sub(b.at).Seconds()*l.rate)
 	b.at = now
 	if b.level+1 > l.queue+1 {
 		d.stats.Refused++
-		return false
+		return 0, false
 	}
-	b.level++
-	return true
+	if b.level++; b.level > 1 {
+		d.stats.Delayed++
+		wait = time.Duration((b.level - 1) / l.rate * float64(time.Second))
+	}
+	return wait, true
 }
 
 var errDenied = errors.New("wrong user name or password")

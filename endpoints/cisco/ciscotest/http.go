@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,14 +51,21 @@ func (d *Device) Start(addr string) error {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	if d.certs.Load() == nil {
-		if err := d.RenewCertificate(); err != nil {
-			return err
-		}
-	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return err
+	}
+	return d.StartOn(l)
+}
+
+// StartOn is Start on a listener, which Close closes. The network may be one
+// within the program.
+func (d *Device) StartOn(l net.Listener) error {
+	if d.certs.Load() == nil {
+		if err := d.RenewCertificate(); err != nil {
+			l.Close()
+			return err
+		}
 	}
 	d.netMu.Lock()
 	defer d.netMu.Unlock()
@@ -268,7 +276,7 @@ func (d *Device) authorized(next handler) http.HandlerFunc {
 		if user == "" {
 			kind = 0
 		}
-		if !d.admit(kind) {
+		if !d.admit(r.Context().Done(), kind) {
 			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
 			return
 		}
@@ -305,7 +313,7 @@ func unauthorized(w http.ResponseWriter) {
 }
 
 func (d *Device) sessionBegin(w http.ResponseWriter, r *http.Request) {
-	if !d.admit(0) {
+	if !d.admit(r.Context().Done(), 0) {
 		http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
 		return
 	}
@@ -339,7 +347,7 @@ func (d *Device) Sessions() int {
 }
 
 // answer writes a document, as broken as the fault makes it.
-func (d *Device) answer(w http.ResponseWriter, root *roomos.Node) {
+func (d *Device) answer(w http.ResponseWriter, done <-chan struct{}, root *roomos.Node) {
 	d.mu.Lock()
 	fault, product, version := d.fault, d.status["SystemUnit/ProductId"], d.status["SystemUnit/Software/Version"]
 	d.mu.Unlock()
@@ -357,6 +365,20 @@ func (d *Device) answer(w http.ResponseWriter, root *roomos.Node) {
 	switch fault {
 	case FaultTruncated:
 		out = out[:len(out)/2]
+	case FaultCutOff:
+		w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+		w.Write(out[:len(out)/2])
+		http.NewResponseController(w).Flush() //nolint:errcheck // the connection ends
+		panic(http.ErrAbortHandler)
+	case FaultSlow:
+		for i := range out {
+			w.Write(out[i : i+1])
+			http.NewResponseController(w).Flush() //nolint:errcheck // seen below
+			if !pause(done, time.Second) {
+				return
+			}
+		}
+		return
 	case FaultControlBytes:
 		out = bytes.ReplaceAll(out, []byte("><"), []byte(">\x01\x05<"))
 	case FaultEndless:
@@ -374,10 +396,10 @@ func (d *Device) answer(w http.ResponseWriter, root *roomos.Node) {
 func (d *Device) getxml(w http.ResponseWriter, r *http.Request, _ Role) {
 	parts := strings.Split(strings.Trim(r.URL.Query().Get("location"), "/"), "/")
 	if parts[0] != "Status" && parts[0] != "Configuration" {
-		d.answer(w, &roomos.Node{Name: "Result", Status: "Error", Kids: []*roomos.Node{{Name: "Reason", Text: "No match on address expression"}}})
+		d.answer(w, r.Context().Done(), &roomos.Node{Name: "Result", Status: "Error", Kids: []*roomos.Node{{Name: "Reason", Text: "No match on address expression"}}})
 		return
 	}
-	d.answer(w, d.tree(parts[0], parts[1:]))
+	d.answer(w, r.Context().Done(), d.tree(parts[0], parts[1:]))
 }
 
 func (d *Device) putxml(w http.ResponseWriter, r *http.Request, role Role) {
@@ -396,15 +418,15 @@ func (d *Device) putxml(w http.ResponseWriter, r *http.Request, role Role) {
 			}
 			out.Kids = append(out.Kids, res.node())
 		}
-		d.answer(w, out)
+		d.answer(w, r.Context().Done(), out)
 	case "Configuration":
 		for _, set := range values(root, nil) {
 			if res := d.setConfig(role, set.path, set.value); res.status != "OK" {
-				d.answer(w, &roomos.Node{Name: "Configuration", Status: "Error", Kids: []*roomos.Node{{Name: "Reason", Text: res.reason}, {Name: "XPath", Text: res.xpath}}})
+				d.answer(w, r.Context().Done(), &roomos.Node{Name: "Configuration", Status: "Error", Kids: []*roomos.Node{{Name: "Reason", Text: res.reason}, {Name: "XPath", Text: res.xpath}}})
 				return
 			}
 		}
-		d.answer(w, &roomos.Node{Name: "Configuration", Kids: []*roomos.Node{{Name: "Success"}}})
+		d.answer(w, r.Context().Done(), &roomos.Node{Name: "Configuration", Kids: []*roomos.Node{{Name: "Success"}}})
 	default:
 		http.Error(w, "Bad Request", http.StatusBadRequest)
 	}

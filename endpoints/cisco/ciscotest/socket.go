@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -44,7 +45,7 @@ func (d *Device) socket(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if !d.admit(0) {
+	if !d.admit(r.Context().Done(), 0) {
 		http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
 		return
 	}
@@ -74,7 +75,7 @@ func (d *Device) socket(w http.ResponseWriter, r *http.Request) {
 	defer c.CloseNow()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &rpcSession{d: d, role: role, subs: map[int][]string{}, send: func(v any) error { return c.Write(ctx, websocket.MessageText, marshal(v)) }}
+	s := &rpcSession{d: d, role: role, subs: map[int][]string{}, send: func(v any) error { return d.sendJSON(ctx, c, v) }}
 	sub := d.subscribe()
 	defer d.unsubscribe(sub)
 	var events sync.WaitGroup
@@ -98,7 +99,7 @@ func (d *Device) socket(w http.ResponseWriter, r *http.Request) {
 		if !d.wait(ctx.Done()) {
 			return
 		}
-		if !d.admit(1) {
+		if !d.admit(ctx.Done(), 1) {
 			c.Close(websocket.StatusTryAgainLater, "rate limit")
 			return
 		}
@@ -106,6 +107,25 @@ func (d *Device) socket(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// sendJSON sends a message, as broken as the fault makes it.
+func (d *Device) sendJSON(ctx context.Context, c *websocket.Conn, v any) error {
+	d.mu.Lock()
+	fault := d.fault
+	d.mu.Unlock()
+	data := marshal(v)
+	switch fault {
+	case FaultTruncated:
+		data = data[:len(data)/2]
+	case FaultCutOff:
+		return c.CloseNow()
+	case FaultSlow:
+		if !pause(ctx.Done(), time.Duration(len(data))*time.Second) {
+			return ctx.Err()
+		}
+	}
+	return c.Write(ctx, websocket.MessageText, data)
 }
 
 // rpcSession is a connection.
