@@ -239,10 +239,12 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 // hashes looks for "192.0.2.1##123", with and without "h323:" before it.
 func (w *scanner) hashes() {
 	s := w.s
-	for p := index(s, '#', 0); p < len(s) && len(w.found) < maxCandidates; p = index(s, '#', p+1) {
-		if p+1 == len(s) || s[p+1] != '#' {
-			continue
+	for p := 0; len(w.found) < maxCandidates; p++ {
+		j := strings.Index(s[p:], "##")
+		if j < 0 {
+			return
 		}
+		p += j
 		i := p + 2
 		lo := p
 		for lo > 0 && p-lo < 64 && (hostByte[s[lo-1]]) {

@@ -229,6 +229,9 @@ func (sc *scratch) launcher(l *link) string {
 	return ""
 }
 
+// launcherPaths are what the paths of those pages begin with.
+var launcherPaths = [...]string{"/dl/launcher/", "/_", "/v2", "/light-meetings/launch"}
+
 var teamsLaunchHosts = append([]string{"teams.live.com"}, teamsHosts...)
 
 // jsonField returns a string value of a flat JSON object. Values with escapes

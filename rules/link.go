@@ -85,6 +85,9 @@ type table struct {
 type slot struct {
 	key   string // the last two labels
 	hosts []hostRule
+	// starts are what the paths of the rules begin with, as far as that is
+	// fixed. None of them begins with another.
+	starts []string
 }
 
 type hostRule struct {
@@ -108,8 +111,66 @@ func (t *table) add(pattern string, h hostRule) {
 		if s.key == "" || fold(s.key, key) {
 			s.key = key
 			s.hosts = append(s.hosts, h)
+			if h.rule != nil {
+				for _, p := range h.rule.Paths {
+					s.addStart(fixed(p))
+				}
+				if h.rule.Service == "teams" {
+					for _, p := range launcherPaths {
+						s.addStart(p)
+					}
+				}
+			}
 			return
 		}
+	}
+}
+
+// fixed is what a pattern of a path begins with.
+func fixed(pattern string) string {
+	if end := strings.IndexAny(pattern, "{*?#"); end >= 0 {
+		return pattern[:end]
+	}
+	return pattern
+}
+
+func (s *slot) addStart(start string) {
+	for _, have := range s.starts {
+		if hasPrefixFold(start, have) {
+			return
+		}
+	}
+	s.starts = append(slices.DeleteFunc(s.starts, func(have string) bool { return hasPrefixFold(have, start) }), start)
+}
+
+// begins reports whether a path, as it stands in a text, may begin with one of
+// the starts of a host's rules. It may too where something is escaped.
+func (s *slot) begins(path string) bool {
+next:
+	for _, start := range s.starts {
+		for i := range len(start) {
+			if i == len(path) {
+				return true // the text ends, or is cut, within it
+			}
+			if c := path[i]; lower(c) != lower(start[i]) {
+				if plainPath[c] {
+					continue next
+				}
+				return true
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// plainPath are the bytes of a path that stand for themselves wherever they
+// are.
+var plainPath [256]bool
+
+func init() {
+	for c := range plainPath {
+		plainPath[c] = isAlnum(byte(c)) || c < 0x80 && strings.IndexByte("-._~/:?", byte(c)) >= 0
 	}
 }
 
@@ -148,11 +209,7 @@ func newTable(rules []*linkRule) *table {
 				continue
 			}
 			for _, p := range r.Paths {
-				end := strings.IndexAny(p, "{*?#")
-				if end < 0 {
-					end = len(p)
-				}
-				prefix := p[:end]
+				prefix := fixed(p)
 				if !slices.Contains(t.any, anyPath{prefix, r}) {
 					t.any = append(t.any, anyPath{prefix, r})
 				}
@@ -167,8 +224,8 @@ func newTable(rules []*linkRule) *table {
 	return t
 }
 
-// lookup returns what is known about a host's last two labels, or nil.
-func (t *table) lookup(host string) []hostRule {
+// slot returns what is known about a host's last two labels, or nil.
+func (t *table) slot(host string) *slot {
 	key := lastTwo(host)
 	for i := hash(key); ; i++ {
 		s := &t.slots[i&uint32(len(t.slots)-1)]
@@ -176,9 +233,33 @@ func (t *table) lookup(host string) []hostRule {
 			return nil
 		}
 		if fold(s.key, key) {
-			return s.hosts
+			return s
 		}
 	}
+}
+
+// lookup returns the entries for a host's last two labels.
+func (t *table) lookup(host string) []hostRule {
+	if s := t.slot(host); s != nil {
+		return s.hosts
+	}
+	return nil
+}
+
+// wants reports whether a link may be one of a rule or a gateway, by its host
+// and by what stands behind that in the text.
+func (t *table) wants(host, path string) bool {
+	s := t.slot(host)
+	if s == nil {
+		return false
+	}
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		if (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
+			return h.gateway > 0 || path == "" || path[0] != '/' || s.begins(path)
+		}
+	}
+	return false
 }
 
 // known reports whether a host is one of a rule or a gateway.

@@ -79,7 +79,9 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 		}
 		if slash < at {
 			p := slash
-			w.slash(p)
+			if p > 0 && s[p-1] != '<' { // as in every closing tag
+				w.slash(p)
+			}
 			slash = index(s, '/', max(p+1, w.done))
 			if at < w.done {
 				at = index(s, '@', w.done)
@@ -112,13 +114,10 @@ func index(s string, c byte, from int) int {
 	return len(s)
 }
 
-// slash decides about a slash: the first one of "://", or the one after a host
+// slash decides about a slash that is not the first byte: the first one of "://", or the one after a host
 // that was written without a scheme.
 func (w *scanner) slash(p int) {
 	s := w.s
-	if p == 0 {
-		return
-	}
 	prev := s[p-1]
 	if prev == ':' {
 		if p+1 < len(s) && s[p+1] == '/' {
@@ -126,9 +125,6 @@ func (w *scanner) slash(p int) {
 		} else if p >= 8 && hasSuffixFold(s[:p-1], "msteams") {
 			w.candidate(p-8, p-8)
 		}
-		return
-	}
-	if prev == '<' {
 		return
 	}
 	if prev == '\\' {
@@ -218,9 +214,9 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		if w.t.known(strings.TrimSuffix(host, ".")) ||
+		if w.t.wants(strings.TrimSuffix(host, "."), s[rest:]) ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
-			onPremHost(host) {
+			onPremHost(host) || w.tracing && w.t.known(host) {
 			if stop == '/' && w.boring(host, k) {
 				break
 			}
@@ -297,8 +293,21 @@ func (w *scanner) boring(host string, k int) bool {
 	if j+4 > len(s) || !fold(s[j:j+3], "%2f") {
 		return false
 	}
-	c := s[j+3]
-	return !w.t.known(strings.TrimSuffix(s[i:j], ".")) && !onPremHost(s[i:j]) && !w.t.first[c] && lower(c) != 't' && lower(c) != 'm'
+	if onPremHost(s[i:j]) || w.tracing {
+		return false
+	}
+	// As much of the path as tells it from those that the rules know.
+	var path [32]byte
+	n := 0
+	for k := j; n < len(path) && k < len(s) && s[k] != '&'; n++ {
+		path[n] = s[k]
+		if k++; path[n] == '%' && k+2 <= len(s) && hexval(s[k]) >= 0 && hexval(s[k+1]) >= 0 {
+			path[n] = byte(hexval(s[k])<<4 | hexval(s[k+1]))
+			k += 2
+		}
+	}
+	at := string(path[:n])
+	return !w.t.wants(strings.TrimSuffix(s[i:j], "."), at) && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.
