@@ -277,9 +277,9 @@ func (w *scanner) hashes() {
 }
 
 // h323 looks for "h323:192.0.2.1" and "h323:host", which have neither of the
-// signs that the scan goes by. It looks at the part that is read as text.
+// signs that the scan goes by.
 func (w *scanner) h323() {
-	s := w.s[:min(len(w.s), maxText)]
+	s := w.s
 	for i := 0; ; {
 		j := strings.Index(s[i:], "323:")
 		if j < 0 || len(w.found) >= maxCandidates {

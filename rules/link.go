@@ -75,9 +75,10 @@ func (r *linkRule) match(l *link, v *vars) bool {
 // table finds the rules for a host. A host is looked up by its last two labels,
 // and then compared label by label.
 type table struct {
-	slots []slot // open addressing; the length is a power of two
-	any   []anyPath
-	first [256]bool // the second bytes, after the slash, of the paths in any
+	slots  []slot // open addressing; the length is a power of two
+	any    []anyPath
+	starts []string  // what the paths in any begin with, in lower case
+	first  [256]bool // the second bytes, after the slash, of starts
 	// onPrem is the rule for Skype for Business Server, if there is one.
 	onPrem *linkRule
 }
@@ -113,11 +114,11 @@ func (t *table) add(pattern string, h hostRule) {
 			s.hosts = append(s.hosts, h)
 			if h.rule != nil {
 				for _, p := range h.rule.Paths {
-					s.addStart(fixed(p))
+					s.starts = addStart(s.starts, fixed(p))
 				}
 				if h.rule.Service == "teams" {
 					for _, p := range launcherPaths {
-						s.addStart(p)
+						s.starts = addStart(s.starts, p)
 					}
 				}
 			}
@@ -134,13 +135,14 @@ func fixed(pattern string) string {
 	return pattern
 }
 
-func (s *slot) addStart(start string) {
-	for _, have := range s.starts {
+// addStart adds to a list of which no member begins with another.
+func addStart(list []string, start string) []string {
+	for _, have := range list {
 		if hasPrefixFold(start, have) {
-			return
+			return list
 		}
 	}
-	s.starts = append(slices.DeleteFunc(s.starts, func(have string) bool { return hasPrefixFold(have, start) }), start)
+	return append(slices.DeleteFunc(list, func(have string) bool { return hasPrefixFold(have, start) }), start)
 }
 
 // begins reports whether a path, as it stands in a text, may begin with one of
@@ -213,6 +215,7 @@ func newTable(rules []*linkRule) *table {
 				if !slices.Contains(t.any, anyPath{prefix, r}) {
 					t.any = append(t.any, anyPath{prefix, r})
 				}
+				t.starts = addStart(t.starts, strings.ToLower(prefix))
 				for c := range t.first {
 					if lower(byte(c)) == lower(prefix[1]) {
 						t.first[c] = true
@@ -277,8 +280,8 @@ func (t *table) anyHost(path string) bool {
 	if len(path) < 2 || !t.first[path[1]] {
 		return false
 	}
-	for i := range t.any {
-		if hasPrefixFold(path, t.any[i].prefix) {
+	for _, start := range t.starts {
+		if len(path) >= len(start) && lower(path[1]) == start[1] && lower(path[2]) == start[2] && hasPrefixFold(path, start) {
 			return true
 		}
 	}

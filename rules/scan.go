@@ -95,6 +95,10 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 			slash = index(s, '/', w.done)
 		}
 	}
+	// What has neither sign is looked for where the body is read as text.
+	if w.s = s[:min(len(s), maxText)]; len(w.s) < len(s) {
+		sc.cap("of a body only the first 256 KB are searched for H.323 addresses")
+	}
 	w.hashes()
 	if !html || len(sc.found) == 0 {
 		w.h323()
@@ -228,6 +232,23 @@ func (w *scanner) scheme(p int) {
 		return
 	}
 	w.unknown = start
+	if w.html && start > 0 && s[start-1] == '"' {
+		w.skip(k)
+	}
+}
+
+// skip goes on after the attribute's value that an offset lies in: the slashes
+// of a link to an unknown host are none of another link. A value with a blank or
+// a tag in it may be one whose quote is missing.
+func (w *scanner) skip(from int) {
+	end := strings.IndexByte(w.s[from:min(len(w.s), from+1024)], '"')
+	if end < 0 {
+		return
+	}
+	value := w.s[from : from+end]
+	if strings.IndexByte(value, ' ') < 0 && strings.IndexByte(value, '<') < 0 && strings.IndexByte(value, '\n') < 0 && strings.IndexByte(value, '&') < 0 {
+		w.done, w.unknown = from+end, -1
+	}
 }
 
 // escapedScheme returns where "http" or "https" begins that ends before end and
@@ -623,28 +644,30 @@ func indexFold(s, end string, from int) int {
 // escaped looks for an address whose every sign is escaped, such as
 // "sip:1&#64;zoomcrc.com", in a text where nothing else was found.
 func (w *scanner) escaped() {
-	for _, e := range [...]string{"&#64;", "&#x40;", "&commat;"} {
-		for i := 0; ; {
-			j := strings.Index(w.s[i:], e)
-			if j < 0 {
-				break
+	for p := index(w.s, '&', 0); p < len(w.s); p = index(w.s, '&', p+1) {
+		rest := w.s[p:]
+		n := 0
+		for _, e := range [...]string{"&#64;", "&#x40;", "&commat;"} {
+			if strings.HasPrefix(rest, e) {
+				n = len(e)
 			}
-			i += j + len(e)
-			lo := i - len(e)
-			for lo > 0 && lo > i-100 && (userByte[w.s[lo-1]] || w.s[lo-1] == ':') {
-				lo--
-			}
-			hi := i
-			for hi < len(w.s) && hi < i+120 && (hostByte[w.s[hi]] || w.s[hi] == ':') {
-				hi++
-			}
-			text := w.a.join(w.s[lo:i-len(e)], "@", w.s[i:hi])
-			inner := scanner{scratch: w.scratch, t: w.t, s: text, field: w.field, source: w.source}
-			n := len(w.found)
-			inner.at(i - len(e) - lo)
-			for k := n; k < len(w.found); k++ {
-				w.found[k].span = Span{Source: w.source, Start: lo, End: hi}
-			}
+		}
+		if n == 0 {
+			continue
+		}
+		lo, hi := p, p+n
+		for lo > 0 && lo > p-100 && (userByte[w.s[lo-1]] || w.s[lo-1] == ':') {
+			lo--
+		}
+		for hi < len(w.s) && hi < p+n+120 && (hostByte[w.s[hi]] || w.s[hi] == ':') {
+			hi++
+		}
+		text := w.a.join(w.s[lo:p], "@", w.s[p+n:hi])
+		inner := scanner{scratch: w.scratch, t: w.t, s: text, field: w.field, source: w.source}
+		before := len(w.found)
+		inner.at(p - lo)
+		for k := before; k < len(w.found); k++ {
+			w.found[k].span = Span{Source: w.source, Start: lo, End: hi}
 		}
 	}
 }

@@ -22,6 +22,7 @@ func TestGate(t *testing.T) {
 	gated(t)
 	table, err := Run(Bodies(), Options{Only: []string{OursID, OursURIID, UsualID, ParseID, IndexID}})
 	require.NoError(t, err)
+	require.Empty(t, table.Missing)
 	names := map[string]string{}
 	for _, c := range table.Contenders {
 		names[c.ID] = c.Name
