@@ -92,11 +92,13 @@ func (w *scanner) at(p int) {
 			k += e + 1
 		}
 	}
-	host := strings.TrimRight(s[p+1:k], ".-")
+	for k > p+1 && (s[k-1] == '.' || s[k-1] == '-') {
+		k--
+	}
+	host := s[p+1 : k]
 	if p == userAt || len(host) < 3 {
 		return
 	}
-	k = p + 1 + len(host)
 	user := s[userAt:p]
 	if explicit == SchemeNone {
 		w.bareAddress(user, host, userAt, k, colon && fold(scheme, "mailto"))
@@ -181,7 +183,10 @@ func (w *scanner) told(start int) bool {
 
 // toldSIP reports whether "SIP:" or "SIP address" stands before an address.
 func (w *scanner) toldSIP(start int) bool {
-	b := strings.TrimRight(w.s[max(0, start-24):start], " \t")
+	b := w.s[max(0, start-24):start]
+	for b != "" && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
 	return len(b) > 4 && (hasSuffixFold(b, "sip:") || hasSuffixFold(b, "sip uri:") || hasSuffixFold(b, "sip address:") || hasSuffixFold(b, "sip-adresse:"))
 }
 

@@ -14,6 +14,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	raw := uri
 	gateway := ""
 	var l link
+	var hosts []hostRule
 	for depth := 0; ; depth++ {
 		sc.steps++
 		var ok bool
@@ -31,7 +32,8 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			sc.cap("more than 6 wrappers around one link")
 			return
 		}
-		next, g := sc.gateway(t, uri, l)
+		hosts = t.lookup(l.host)
+		next, g := sc.gateway(hosts, uri, l)
 		if g != nil {
 			gateway = g.name
 			if next == "" {
@@ -55,7 +57,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		return
 	}
 	var v vars
-	r := t.find(&l, &v)
+	r := t.find(hosts, &l, &v)
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
@@ -68,7 +70,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	f.id = sc.a.unescape(v.get("id"))
 	f.pin = v.get("pin")
 	f.room = sc.a.unescape(v.get("room"))
-	if r.Service == "meet" && strings.IndexByte(f.id, '-') < 0 && len(f.id) == 10 && run("code", f.id) == 10 && !isDigits(f.id) {
+	if r.Service == "meet" && strings.IndexByte(f.id, '-') < 0 && len(f.id) == 10 && classes["code"].width(f.id) == 10 && !isDigits(f.id) {
 		f.id = sc.a.join(f.id[:3], "-", f.id[3:7], "-", f.id[7:])
 	}
 	for _, k := range r.Token {
@@ -122,8 +124,10 @@ func (sc *scratch) key(r *linkRule, v *vars, l *link) string {
 	return a.unescape(a.since(n))
 }
 
-func (sc *scratch) gateway(t *table, uri string, l link) (string, *gateway) {
-	for _, h := range t.lookup(l.host) {
+// gateway undoes the rewriting of a link, whose host has the entries hosts.
+func (sc *scratch) gateway(hosts []hostRule, uri string, l link) (string, *gateway) {
+	for i := range hosts {
+		h := &hosts[i]
 		if h.gateway == 0 || !hostMatches(l.host, h.pattern) {
 			continue
 		}
@@ -394,10 +398,12 @@ func onPremHost(host string) bool {
 	return hasPrefixFold(host, "meet.") || hasPrefixFold(host, "join.") || hasPrefixFold(host, "lync.")
 }
 
+var onPremPaths = [...]*pattern{newPattern("/{user:name}/{id:upper}"), newPattern("/meet/{user:name}/{id:upper}"), newPattern("/{tenant:name}/{user:name}/{id:upper}")}
+
 // onPremMatch is for links to such a host. The id is of capitals and digits,
 // both, so that a page of a web site is not taken for a meeting.
 func onPremMatch(l *link, v *vars) bool {
-	if !onPremHost(l.host) || !v.match("/{user:name}/{id:upper}", l) && !v.match("/meet/{user:name}/{id:upper}", l) && !v.match("/{tenant:name}/{user:name}/{id:upper}", l) {
+	if !onPremHost(l.host) || !v.match(onPremPaths[0], l) && !v.match(onPremPaths[1], l) && !v.match(onPremPaths[2], l) {
 		return false
 	}
 	id := v.get("id")

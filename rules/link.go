@@ -9,13 +9,20 @@ import (
 // linkRule is a compiled rule of TypeLink.
 type linkRule struct {
 	*Rule
-	ip bool // Dial needs the H.323 gateway that the text names
+	ip         bool // Dial needs the H.323 gateway that the text names
+	not, paths []*pattern
 }
 
 func newLinkRule(r *Rule) *linkRule {
 	l := &linkRule{Rule: r}
 	for _, d := range r.Dial {
 		l.ip = l.ip || strings.Contains(d, "{ip}")
+	}
+	for _, p := range r.Not {
+		l.not = append(l.not, newPattern(p))
+	}
+	for _, p := range r.Paths {
+		l.paths = append(l.paths, newPattern(p))
 	}
 	return l
 }
@@ -59,12 +66,12 @@ func checkLink(r *Rule) error {
 
 // match reports whether the rule knows the link, and fills vars.
 func (r *linkRule) match(l *link, v *vars) bool {
-	for _, p := range r.Not {
+	for _, p := range r.not {
 		if v.match(p, l) {
 			return false
 		}
 	}
-	for _, p := range r.Paths {
+	for _, p := range r.paths {
 		if v.match(p, l) {
 			return true
 		}
@@ -288,9 +295,11 @@ func (t *table) anyHost(path string) bool {
 	return false
 }
 
-// find returns the first rule that knows a link.
-func (t *table) find(l *link, v *vars) *linkRule {
-	for _, h := range t.lookup(l.host) {
+// find returns the first rule that knows a link. hosts is what lookup returns
+// for its host.
+func (t *table) find(hosts []hostRule, l *link, v *vars) *linkRule {
+	for i := range hosts {
+		h := &hosts[i]
 		if h.rule != nil && hostMatches(l.host, h.pattern) && h.rule.match(l, v) {
 			return h.rule
 		}
