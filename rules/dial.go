@@ -50,8 +50,8 @@ func (w *scanner) at(p int) {
 	for i > lo && i >= p-maxUser && userByte[s[i-1]] {
 		i--
 	}
-	if p-i > maxUser {
-		return // a part of it would be another address
+	if p == i || p-i > maxUser {
+		return // no address, or a part of it would be another one
 	}
 	userAt := i
 	colon := i > lo && s[i-1] == ':'
@@ -96,7 +96,7 @@ func (w *scanner) at(p int) {
 		k--
 	}
 	host := s[p+1 : k]
-	if p == userAt || len(host) < 3 {
+	if len(host) < 3 {
 		return
 	}
 	user := s[userAt:p]
@@ -244,12 +244,14 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 // hashes looks for "192.0.2.1##123", with and without "h323:" before it.
 func (w *scanner) hashes() {
 	s := w.s
-	for p := 0; len(w.found) < maxCandidates; p++ {
-		j := strings.Index(s[p:], "##")
-		if j < 0 {
+	for p := 0; ; p++ {
+		j := strings.IndexByte(s[p:], '#')
+		if j < 0 || p+j+2 > len(s) || len(w.found) >= maxCandidates {
 			return
 		}
-		p += j
+		if p += j; s[p+1] != '#' {
+			continue
+		}
 		i := p + 2
 		lo := p
 		for lo > 0 && p-lo < 64 && (hostByte[s[lo-1]]) {

@@ -145,7 +145,7 @@ func (sc *scratch) gateway(hosts []hostRule, uri string, l link) (string, *gatew
 // stand for.
 func (sc *scratch) webScheme(uri string) string {
 	i := strings.IndexByte(uri, ':')
-	if i < 0 {
+	if i < 0 || lower(uri[0]) == 'h' {
 		return uri
 	}
 	scheme, rest := uri[:i], strings.TrimLeft(uri[i+1:], "/")
@@ -176,8 +176,12 @@ func (sc *scratch) webScheme(uri string) string {
 // it, or "".
 func (sc *scratch) launcher(l *link) string {
 	a := &sc.a
+	begins := false
+	for _, p := range launcherPaths {
+		begins = begins || hasPrefixFold(l.path, p)
+	}
 	switch {
-	case !hostIn(l.host, teamsLaunchHosts):
+	case !begins || !hostIn(l.host, teamsLaunchHosts):
 		return ""
 	case hasPrefixFold(l.path, "/dl/launcher/"):
 		u, ok := param(l.query, "url")

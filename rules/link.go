@@ -242,7 +242,7 @@ func (t *table) slot(host string) *slot {
 		if s.key == "" {
 			return nil
 		}
-		if fold(s.key, key) {
+		if s.key == key || fold(s.key, key) {
 			return s
 		}
 	}

@@ -72,25 +72,25 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	w := scanner{scratch: sc, t: t, s: s, html: html, field: field, source: source, unknown: -1}
 	slash, at := index(s, '/', 0), index(s, '@', 0)
 	for slash < len(s) || at < len(s) {
+		if slash < at && (slash == 0 || s[slash-1] == '<') { // as in every closing tag
+			slash = index(s, '/', slash+1)
+			continue
+		}
 		sc.steps++
 		if len(sc.found) >= maxCandidates {
 			sc.cap("more than 256 links and addresses")
 			return
 		}
 		if slash < at {
-			p := slash
-			if p > 0 && s[p-1] != '<' { // as in every closing tag
-				w.slash(p)
-			}
-			slash = index(s, '/', max(p+1, w.done))
+			w.slash(slash)
+			slash = index(s, '/', max(slash+1, w.done))
 			if at < w.done {
 				at = index(s, '@', w.done)
 			}
 			continue
 		}
-		p := at
-		w.at(p)
-		at = index(s, '@', max(p+1, w.done))
+		w.at(at)
+		at = index(s, '@', max(at+1, w.done))
 		if slash < w.done {
 			slash = index(s, '/', w.done)
 		}
