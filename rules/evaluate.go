@@ -41,7 +41,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 				return
 			}
 			// It ends where a link in a text would, and has no entities either.
-			uri, _ = sc.extract(next, 0, false)
+			if uri = next; !plainLink(uri) {
+				uri, _ = sc.extract(next, 0, false)
+			}
 			continue
 		}
 		if next = sc.launcher(&l); next != "" && next != uri {
@@ -83,6 +85,16 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	}
 	f.key = sc.key(r, &v, &l)
 	sc.found = append(sc.found, f)
+}
+
+// plainLink reports whether a link has nothing in it that ends one in a text.
+func plainLink(uri string) bool {
+	for i := range len(uri) {
+		if c := uri[i]; !urlByte[c] && c != '=' && (c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#")) {
+			return false
+		}
+	}
+	return true
 }
 
 // pexip is "pexip://<alias>@<domain>", which VMR scheduling puts into invites:

@@ -245,10 +245,17 @@ func (w *scanner) skip(from int) {
 	if end < 0 {
 		return
 	}
-	value := w.s[from : from+end]
-	if strings.IndexByte(value, ' ') < 0 && strings.IndexByte(value, '<') < 0 && strings.IndexByte(value, '\n') < 0 && strings.IndexByte(value, '&') < 0 {
-		w.done, w.unknown = from+end, -1
+	end += from
+	value := w.s[from:end]
+	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 || strings.IndexByte(value, '\n') >= 0 {
+		return
 	}
+	for i := index(w.s, '&', from); i < end; i = index(w.s, '&', i+1) {
+		if !strings.HasPrefix(w.s[i:], "&amp;") {
+			return
+		}
+	}
+	w.done, w.unknown = end, -1
 }
 
 // escapedScheme returns where "http" or "https" begins that ends before end and
@@ -295,9 +302,11 @@ func (w *scanner) boring(host string, k int) bool {
 		return false
 	}
 	s := w.s[k:min(len(w.s), k+400)]
-	i := strings.Index(s[:min(len(s), 48)], "?url=http")
-	if i < 0 {
-		return false
+	i := 1
+	if !strings.HasPrefix(s, "/?url=http") {
+		if i = strings.Index(s[:min(len(s), 48)], "?url=http"); i < 0 {
+			return false
+		}
 	}
 	i += len("?url=http")
 	if i < len(s) && s[i] == 's' {
@@ -317,6 +326,10 @@ func (w *scanner) boring(host string, k int) bool {
 	if onPremHost(s[i:j]) || w.tracing {
 		return false
 	}
+	wrapped := strings.TrimSuffix(s[i:j], ".")
+	if c := lower(s[j+3]); w.t.slot(wrapped) == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
+		return true
+	}
 	// As much of the path as tells it from those that the rules know.
 	var path [32]byte
 	n := 0
@@ -328,7 +341,7 @@ func (w *scanner) boring(host string, k int) bool {
 		}
 	}
 	at := string(path[:n])
-	return !w.t.wants(strings.TrimSuffix(s[i:j], "."), at) && !w.t.anyHost(at) && !cviPath(at)
+	return !w.t.wants(wrapped, at) && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.
