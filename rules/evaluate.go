@@ -320,7 +320,16 @@ func (sc *scratch) canonical(uri string, l *link) string {
 // cviPath reports whether a path may be that of a page with instructions for a
 // Teams block.
 func cviPath(path string) bool {
-	return hasPrefixFold(path, "/teams") || hasPrefixFold(path, "/msteams")
+	if len(path) < len("/teams") {
+		return false
+	}
+	switch path[1] {
+	case 't', 'T':
+		return hasPrefixFold(path, "/teams")
+	case 'm', 'M':
+		return hasPrefixFold(path, "/msteams")
+	}
+	return false
 }
 
 // cvi recognizes the page with dial instructions that a Teams block links to,
@@ -411,7 +420,7 @@ func word(s string) bool {
 // onPremHost reports whether a host may be that of a Skype for Business Server,
 // whose simple URLs are https://meet.example.com/<user>/<id>.
 func onPremHost(host string) bool {
-	return hasPrefixFold(host, "meet.") || hasPrefixFold(host, "join.") || hasPrefixFold(host, "lync.")
+	return len(host) > 5 && host[4] == '.' && (fold(host[:4], "meet") || fold(host[:4], "join") || fold(host[:4], "lync"))
 }
 
 var onPremPaths = [...]*pattern{newPattern("/{user:name}/{id:upper}"), newPattern("/meet/{user:name}/{id:upper}"), newPattern("/{tenant:name}/{user:name}/{id:upper}")}

@@ -70,12 +70,8 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 		sc.cap("a field is longer than 1 MB")
 	}
 	w := scanner{scratch: sc, t: t, s: s, html: html, field: field, source: source, unknown: -1}
-	slash, at := index(s, '/', 0), index(s, '@', 0)
+	slash, at := nextSlash(s, 1), index(s, '@', 0)
 	for slash < len(s) || at < len(s) {
-		if slash < at && (slash == 0 || s[slash-1] == '<') { // as in every closing tag
-			slash = index(s, '/', slash+1)
-			continue
-		}
 		sc.steps++
 		if len(sc.found) >= maxCandidates {
 			sc.cap("more than 256 links and addresses")
@@ -83,7 +79,7 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 		}
 		if slash < at {
 			w.slash(slash)
-			slash = index(s, '/', max(slash+1, w.done))
+			slash = nextSlash(s, max(slash+1, w.done))
 			if at < w.done {
 				at = index(s, '@', w.done)
 			}
@@ -92,7 +88,7 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 		w.at(at)
 		at = index(s, '@', max(at+1, w.done))
 		if slash < w.done {
-			slash = index(s, '/', w.done)
+			slash = nextSlash(s, w.done)
 		}
 	}
 	// What has neither sign is looked for where the body is read as text.
@@ -106,6 +102,22 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	if html && len(sc.found) == 0 {
 		w.escaped()
 	}
+}
+
+// nextSlash returns the first slash from an offset on, which is not 0, that is
+// not the one of a closing tag; len(s) if there is none.
+func nextSlash(s string, from int) int {
+	for from < len(s) {
+		i := strings.IndexByte(s[from:], '/')
+		if i < 0 {
+			break
+		}
+		if from += i; s[from-1] != '<' {
+			return from
+		}
+		from++
+	}
+	return len(s)
 }
 
 // index is strings.IndexByte from an offset; len(s) if there is none.
@@ -166,7 +178,7 @@ func (w *scanner) scheme(p int) {
 	s := w.s
 	start := p - 1
 	switch {
-	case start >= 5 && fold(s[start-5:start], "https"):
+	case start >= 5 && (s[start-5:start] == "https" || fold(s[start-5:start], "https")):
 		start -= 5
 	case start >= 4 && fold(s[start-4:start], "http"):
 		start -= 4
@@ -247,7 +259,7 @@ func (w *scanner) skip(from int) {
 	}
 	end += from
 	value := w.s[from:end]
-	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 || strings.IndexByte(value, '\n') >= 0 {
+	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 {
 		return
 	}
 	for i := index(w.s, '&', from); i < end; i = index(w.s, '&', i+1) {
