@@ -257,19 +257,23 @@ func (t *table) lookup(host string) []hostRule {
 }
 
 // wants reports whether a link may be one of a rule or a gateway, by its host
-// and by what stands behind that in the text.
-func (t *table) wants(host, path string) bool {
+// and by what stands behind that in the text. The gateway is nil for a rule.
+func (t *table) wants(host, path string) (ok bool, g *gateway) {
 	s := t.slot(host)
 	if s == nil {
-		return false
+		return false, nil
 	}
 	for i := range s.hosts {
 		h := &s.hosts[i]
-		if (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
-			return h.gateway > 0 || path == "" || path[0] != '/' || s.begins(path)
+		if (h.rule == nil && h.gateway == 0) || !hostMatches(host, h.pattern) {
+			continue
 		}
+		if h.gateway > 0 {
+			return true, &gateways[h.gateway-1]
+		}
+		return path == "" || path[0] != '/' || s.begins(path), nil
 	}
-	return false
+	return false, nil
 }
 
 // known reports whether a host is one of a rule or a gateway.

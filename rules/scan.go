@@ -230,10 +230,11 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		if w.t.wants(strings.TrimSuffix(host, "."), s[rest:]) ||
+		known, g := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
-			if stop == '/' && w.boring(host, k) {
+			if stop == '/' && g == safeLinks && w.boring(k) {
 				break
 			}
 			w.candidate(start, start)
@@ -309,10 +310,7 @@ func escapedScheme(s string, end int) int {
 // boring reports whether a Safe Link, whose host ends at k, leads to a host that
 // no rule knows. That is seen without decoding it; the mail of those who have
 // this gateway is full of such links.
-func (w *scanner) boring(host string, k int) bool {
-	if len(host) < 20 || lower(host[len(host)-11]) != 'o' || !under(host, "safelinks.protection.outlook.com") {
-		return false
-	}
+func (w *scanner) boring(k int) bool {
 	s := w.s[k:min(len(w.s), k+400)]
 	i := 1
 	if !strings.HasPrefix(s, "/?url=http") {
@@ -353,7 +351,8 @@ func (w *scanner) boring(host string, k int) bool {
 		}
 	}
 	at := string(path[:n])
-	return !w.t.wants(wrapped, at) && !w.t.anyHost(at) && !cviPath(at)
+	known, _ := w.t.wants(wrapped, at)
+	return !known && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.

@@ -125,7 +125,7 @@ func plainRun(s string, i int) int {
 		x := binary.LittleEndian.Uint64(b[i:])
 		lt, amp := x^'<'*ones, x^'&'*ones
 		// The high bit of a byte is set where it, or a carry from below, is none.
-		if (x|x+ones|(x-' '*ones)&^x|(lt-ones)&^lt|(amp-ones)&^amp)&highs != 0 {
+		if (x|(x+ones)|(x-' '*ones)&^x|(lt-ones)&^lt|(amp-ones)&^amp)&highs != 0 {
 			break
 		}
 		i += 8
@@ -340,7 +340,7 @@ func (t *screen) quotedFrom(last int) int {
 		if i+1 < len(t.lines) {
 			end = t.lines[i+1].text
 		}
-		l := strings.TrimLeft(s[t.lines[i].text:end], " *_>")
+		l := unmarked(s[t.lines[i].text:end])
 		switch {
 		case l == "":
 			continue
@@ -360,12 +360,20 @@ func (t *screen) quotedFrom(last int) int {
 			if k+1 < len(t.lines) {
 				e = t.lines[k+1].text
 			}
-			if labelIn(strings.TrimLeft(s[t.lines[k].text:e], " *_>"), sentLabels[:]) {
+			if labelIn(unmarked(s[t.lines[k].text:e]), sentLabels[:]) {
 				return t.lines[i].text
 			}
 		}
 	}
 	return len(s)
+}
+
+// unmarked returns a line without the signs of quoting and emphasis before it.
+func unmarked(l string) string {
+	for l != "" && (l[0] == ' ' || l[0] == '*' || l[0] == '_' || l[0] == '>') {
+		l = l[1:]
+	}
+	return l
 }
 
 // quoteStarts are the bytes that a line begins with that may start an older
