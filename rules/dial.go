@@ -50,8 +50,8 @@ func (w *scanner) at(p int) {
 	for i > lo && i >= p-maxUser && userByte[s[i-1]] {
 		i--
 	}
-	if p-i > maxUser {
-		return // a part of it would be another address
+	if p == i || p-i > maxUser {
+		return // no address, or a part of it would be another one
 	}
 	userAt := i
 	colon := i > lo && s[i-1] == ':'
@@ -92,11 +92,13 @@ func (w *scanner) at(p int) {
 			k += e + 1
 		}
 	}
-	host := strings.TrimRight(s[p+1:k], ".-")
-	if p == userAt || len(host) < 3 {
+	for k > p+1 && (s[k-1] == '.' || s[k-1] == '-') {
+		k--
+	}
+	host := s[p+1 : k]
+	if len(host) < 3 {
 		return
 	}
-	k = p + 1 + len(host)
 	user := s[userAt:p]
 	if explicit == SchemeNone {
 		w.bareAddress(user, host, userAt, k, colon && fold(scheme, "mailto"))
@@ -181,7 +183,10 @@ func (w *scanner) told(start int) bool {
 
 // toldSIP reports whether "SIP:" or "SIP address" stands before an address.
 func (w *scanner) toldSIP(start int) bool {
-	b := strings.TrimRight(w.s[max(0, start-24):start], " \t")
+	b := w.s[max(0, start-24):start]
+	for b != "" && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
 	return len(b) > 4 && (hasSuffixFold(b, "sip:") || hasSuffixFold(b, "sip uri:") || hasSuffixFold(b, "sip address:") || hasSuffixFold(b, "sip-adresse:"))
 }
 
@@ -239,8 +244,12 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 // hashes looks for "192.0.2.1##123", with and without "h323:" before it.
 func (w *scanner) hashes() {
 	s := w.s
-	for p := index(s, '#', 0); p < len(s) && len(w.found) < maxCandidates; p = index(s, '#', p+1) {
-		if p+1 == len(s) || s[p+1] != '#' {
+	for p := 0; ; p++ {
+		j := strings.IndexByte(s[p:], '#')
+		if j < 0 || p+j+2 > len(s) || len(w.found) >= maxCandidates {
+			return
+		}
+		if p += j; s[p+1] != '#' {
 			continue
 		}
 		i := p + 2
@@ -275,9 +284,9 @@ func (w *scanner) hashes() {
 }
 
 // h323 looks for "h323:192.0.2.1" and "h323:host", which have neither of the
-// signs that the scan goes by. It looks at the part that is read as text.
+// signs that the scan goes by.
 func (w *scanner) h323() {
-	s := w.s[:min(len(w.s), maxText)]
+	s := w.s
 	for i := 0; ; {
 		j := strings.Index(s[i:], "323:")
 		if j < 0 || len(w.found) >= maxCandidates {

@@ -14,6 +14,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	raw := uri
 	gateway := ""
 	var l link
+	var hosts []hostRule
 	for depth := 0; ; depth++ {
 		sc.steps++
 		var ok bool
@@ -31,7 +32,8 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			sc.cap("more than 6 wrappers around one link")
 			return
 		}
-		next, g := sc.gateway(t, uri, l)
+		hosts = t.lookup(l.host)
+		next, g := sc.gateway(hosts, uri, l)
 		if g != nil {
 			gateway = g.name
 			if next == "" {
@@ -39,7 +41,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 				return
 			}
 			// It ends where a link in a text would, and has no entities either.
-			uri, _ = sc.extract(next, 0, false)
+			if uri = next; !plainLink(uri) {
+				uri, _ = sc.extract(next, 0, false)
+			}
 			continue
 		}
 		if next = sc.launcher(&l); next != "" && next != uri {
@@ -55,7 +59,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		return
 	}
 	var v vars
-	r := t.find(&l, &v)
+	r := t.find(hosts, &l, &v)
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
@@ -68,7 +72,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	f.id = sc.a.unescape(v.get("id"))
 	f.pin = v.get("pin")
 	f.room = sc.a.unescape(v.get("room"))
-	if r.Service == "meet" && strings.IndexByte(f.id, '-') < 0 && len(f.id) == 10 && run("code", f.id) == 10 && !isDigits(f.id) {
+	if r.Service == "meet" && strings.IndexByte(f.id, '-') < 0 && len(f.id) == 10 && classes["code"].width(f.id) == 10 && !isDigits(f.id) {
 		f.id = sc.a.join(f.id[:3], "-", f.id[3:7], "-", f.id[7:])
 	}
 	for _, k := range r.Token {
@@ -81,6 +85,16 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	}
 	f.key = sc.key(r, &v, &l)
 	sc.found = append(sc.found, f)
+}
+
+// plainLink reports whether a link has nothing in it that ends one in a text.
+func plainLink(uri string) bool {
+	for i := range len(uri) {
+		if c := uri[i]; !urlByte[c] && c != '=' && (c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#")) {
+			return false
+		}
+	}
+	return true
 }
 
 // pexip is "pexip://<alias>@<domain>", which VMR scheduling puts into invites:
@@ -122,8 +136,10 @@ func (sc *scratch) key(r *linkRule, v *vars, l *link) string {
 	return a.unescape(a.since(n))
 }
 
-func (sc *scratch) gateway(t *table, uri string, l link) (string, *gateway) {
-	for _, h := range t.lookup(l.host) {
+// gateway undoes the rewriting of a link, whose host has the entries hosts.
+func (sc *scratch) gateway(hosts []hostRule, uri string, l link) (string, *gateway) {
+	for i := range hosts {
+		h := &hosts[i]
 		if h.gateway == 0 || !hostMatches(l.host, h.pattern) {
 			continue
 		}
@@ -141,7 +157,7 @@ func (sc *scratch) gateway(t *table, uri string, l link) (string, *gateway) {
 // stand for.
 func (sc *scratch) webScheme(uri string) string {
 	i := strings.IndexByte(uri, ':')
-	if i < 0 {
+	if i < 0 || lower(uri[0]) == 'h' {
 		return uri
 	}
 	scheme, rest := uri[:i], strings.TrimLeft(uri[i+1:], "/")
@@ -172,8 +188,12 @@ func (sc *scratch) webScheme(uri string) string {
 // it, or "".
 func (sc *scratch) launcher(l *link) string {
 	a := &sc.a
+	begins := false
+	for _, p := range launcherPaths {
+		begins = begins || hasPrefixFold(l.path, p)
+	}
 	switch {
-	case !hostIn(l.host, teamsLaunchHosts):
+	case !begins || !hostIn(l.host, teamsLaunchHosts):
 		return ""
 	case hasPrefixFold(l.path, "/dl/launcher/"):
 		u, ok := param(l.query, "url")
@@ -228,6 +248,9 @@ func (sc *scratch) launcher(l *link) string {
 	}
 	return ""
 }
+
+// launcherPaths are what the paths of those pages begin with.
+var launcherPaths = [...]string{"/dl/launcher/", "/_", "/v2", "/light-meetings/launch"}
 
 var teamsLaunchHosts = append([]string{"teams.live.com"}, teamsHosts...)
 
@@ -297,7 +320,16 @@ func (sc *scratch) canonical(uri string, l *link) string {
 // cviPath reports whether a path may be that of a page with instructions for a
 // Teams block.
 func cviPath(path string) bool {
-	return hasPrefixFold(path, "/teams") || hasPrefixFold(path, "/msteams")
+	if len(path) < len("/teams") {
+		return false
+	}
+	switch path[1] {
+	case 't', 'T':
+		return hasPrefixFold(path, "/teams")
+	case 'm', 'M':
+		return hasPrefixFold(path, "/msteams")
+	}
+	return false
 }
 
 // cvi recognizes the page with dial instructions that a Teams block links to,
@@ -388,13 +420,15 @@ func word(s string) bool {
 // onPremHost reports whether a host may be that of a Skype for Business Server,
 // whose simple URLs are https://meet.example.com/<user>/<id>.
 func onPremHost(host string) bool {
-	return hasPrefixFold(host, "meet.") || hasPrefixFold(host, "join.") || hasPrefixFold(host, "lync.")
+	return len(host) > 5 && host[4] == '.' && (fold(host[:4], "meet") || fold(host[:4], "join") || fold(host[:4], "lync"))
 }
+
+var onPremPaths = [...]*pattern{newPattern("/{user:name}/{id:upper}"), newPattern("/meet/{user:name}/{id:upper}"), newPattern("/{tenant:name}/{user:name}/{id:upper}")}
 
 // onPremMatch is for links to such a host. The id is of capitals and digits,
 // both, so that a page of a web site is not taken for a meeting.
 func onPremMatch(l *link, v *vars) bool {
-	if !onPremHost(l.host) || !v.match("/{user:name}/{id:upper}", l) && !v.match("/meet/{user:name}/{id:upper}", l) && !v.match("/{tenant:name}/{user:name}/{id:upper}", l) {
+	if !onPremHost(l.host) || !v.match(onPremPaths[0], l) && !v.match(onPremPaths[1], l) && !v.match(onPremPaths[2], l) {
 		return false
 	}
 	id := v.get("id")

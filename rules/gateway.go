@@ -62,6 +62,9 @@ var gateways = [...]gateway{
 	{"Google", []string{"www.google.com", "google.com"}, google},
 }
 
+// safeLinks is the one whose links there are most of.
+var safeLinks = &gateways[0]
+
 // unwrap undoes one layer. The gateway is nil if uri is none of its links; the
 // target is empty if the gateway hides it.
 func (a *arena) unwrap(uri string, l link) (target string, g *gateway) {

@@ -307,7 +307,7 @@ func shapedID(value string) bool {
 
 // shapedPIN recognizes a numeric password that begins a remark in brackets.
 func shapedPIN(s string) bool {
-	n := run("digits", s)
+	n := classes["digits"].width(s)
 	return n >= 4 && n <= 12 && n < len(s) && s[n] == ' '
 }
 

@@ -9,13 +9,20 @@ import (
 // linkRule is a compiled rule of TypeLink.
 type linkRule struct {
 	*Rule
-	ip bool // Dial needs the H.323 gateway that the text names
+	ip         bool // Dial needs the H.323 gateway that the text names
+	not, paths []*pattern
 }
 
 func newLinkRule(r *Rule) *linkRule {
 	l := &linkRule{Rule: r}
 	for _, d := range r.Dial {
 		l.ip = l.ip || strings.Contains(d, "{ip}")
+	}
+	for _, p := range r.Not {
+		l.not = append(l.not, newPattern(p))
+	}
+	for _, p := range r.Paths {
+		l.paths = append(l.paths, newPattern(p))
 	}
 	return l
 }
@@ -59,12 +66,12 @@ func checkLink(r *Rule) error {
 
 // match reports whether the rule knows the link, and fills vars.
 func (r *linkRule) match(l *link, v *vars) bool {
-	for _, p := range r.Not {
+	for _, p := range r.not {
 		if v.match(p, l) {
 			return false
 		}
 	}
-	for _, p := range r.Paths {
+	for _, p := range r.paths {
 		if v.match(p, l) {
 			return true
 		}
@@ -75,9 +82,10 @@ func (r *linkRule) match(l *link, v *vars) bool {
 // table finds the rules for a host. A host is looked up by its last two labels,
 // and then compared label by label.
 type table struct {
-	slots []slot // open addressing; the length is a power of two
-	any   []anyPath
-	first [256]bool // the second bytes, after the slash, of the paths in any
+	slots  []slot // open addressing; the length is a power of two
+	any    []anyPath
+	starts []string  // what the paths in any begin with, in lower case
+	first  [256]bool // the second bytes, after the slash, of starts
 	// onPrem is the rule for Skype for Business Server, if there is one.
 	onPrem *linkRule
 }
@@ -85,6 +93,9 @@ type table struct {
 type slot struct {
 	key   string // the last two labels
 	hosts []hostRule
+	// starts are what the paths of the rules begin with, as far as that is
+	// fixed. None of them begins with another.
+	starts []string
 }
 
 type hostRule struct {
@@ -108,8 +119,67 @@ func (t *table) add(pattern string, h hostRule) {
 		if s.key == "" || fold(s.key, key) {
 			s.key = key
 			s.hosts = append(s.hosts, h)
+			if h.rule != nil {
+				for _, p := range h.rule.Paths {
+					s.starts = addStart(s.starts, fixed(p))
+				}
+				if h.rule.Service == "teams" {
+					for _, p := range launcherPaths {
+						s.starts = addStart(s.starts, p)
+					}
+				}
+			}
 			return
 		}
+	}
+}
+
+// fixed is what a pattern of a path begins with.
+func fixed(pattern string) string {
+	if end := strings.IndexAny(pattern, "{*?#"); end >= 0 {
+		return pattern[:end]
+	}
+	return pattern
+}
+
+// addStart adds to a list of which no member begins with another.
+func addStart(list []string, start string) []string {
+	for _, have := range list {
+		if hasPrefixFold(start, have) {
+			return list
+		}
+	}
+	return append(slices.DeleteFunc(list, func(have string) bool { return hasPrefixFold(have, start) }), start)
+}
+
+// begins reports whether a path, as it stands in a text, may begin with one of
+// the starts of a host's rules. It may too where something is escaped.
+func (s *slot) begins(path string) bool {
+next:
+	for _, start := range s.starts {
+		for i := range len(start) {
+			if i == len(path) {
+				return true // the text ends, or is cut, within it
+			}
+			if c := path[i]; lower(c) != lower(start[i]) {
+				if plainPath[c] {
+					continue next
+				}
+				return true
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// plainPath are the bytes of a path that stand for themselves wherever they
+// are.
+var plainPath [256]bool
+
+func init() {
+	for c := range plainPath {
+		plainPath[c] = isAlnum(byte(c)) || c < 0x80 && strings.IndexByte("-._~/:?", byte(c)) >= 0
 	}
 }
 
@@ -148,14 +218,11 @@ func newTable(rules []*linkRule) *table {
 				continue
 			}
 			for _, p := range r.Paths {
-				end := strings.IndexAny(p, "{*?#")
-				if end < 0 {
-					end = len(p)
-				}
-				prefix := p[:end]
+				prefix := fixed(p)
 				if !slices.Contains(t.any, anyPath{prefix, r}) {
 					t.any = append(t.any, anyPath{prefix, r})
 				}
+				t.starts = addStart(t.starts, strings.ToLower(prefix))
 				for c := range t.first {
 					if lower(byte(c)) == lower(prefix[1]) {
 						t.first[c] = true
@@ -167,18 +234,46 @@ func newTable(rules []*linkRule) *table {
 	return t
 }
 
-// lookup returns what is known about a host's last two labels, or nil.
-func (t *table) lookup(host string) []hostRule {
+// slot returns what is known about a host's last two labels, or nil.
+func (t *table) slot(host string) *slot {
 	key := lastTwo(host)
 	for i := hash(key); ; i++ {
 		s := &t.slots[i&uint32(len(t.slots)-1)]
 		if s.key == "" {
 			return nil
 		}
-		if fold(s.key, key) {
-			return s.hosts
+		if s.key == key || fold(s.key, key) {
+			return s
 		}
 	}
+}
+
+// lookup returns the entries for a host's last two labels.
+func (t *table) lookup(host string) []hostRule {
+	if s := t.slot(host); s != nil {
+		return s.hosts
+	}
+	return nil
+}
+
+// wants reports whether a link may be one of a rule or a gateway, by its host
+// and by what stands behind that in the text. The gateway is nil for a rule.
+func (t *table) wants(host, path string) (ok bool, g *gateway) {
+	s := t.slot(host)
+	if s == nil {
+		return false, nil
+	}
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		if (h.rule == nil && h.gateway == 0) || !hostMatches(host, h.pattern) {
+			continue
+		}
+		if h.gateway > 0 {
+			return true, &gateways[h.gateway-1]
+		}
+		return path == "" || path[0] != '/' || s.begins(path), nil
+	}
+	return false, nil
 }
 
 // known reports whether a host is one of a rule or a gateway.
@@ -196,17 +291,19 @@ func (t *table) anyHost(path string) bool {
 	if len(path) < 2 || !t.first[path[1]] {
 		return false
 	}
-	for i := range t.any {
-		if hasPrefixFold(path, t.any[i].prefix) {
+	for _, start := range t.starts {
+		if len(path) >= len(start) && lower(path[1]) == start[1] && lower(path[2]) == start[2] && hasPrefixFold(path, start) {
 			return true
 		}
 	}
 	return false
 }
 
-// find returns the first rule that knows a link.
-func (t *table) find(l *link, v *vars) *linkRule {
-	for _, h := range t.lookup(l.host) {
+// find returns the first rule that knows a link. hosts is what lookup returns
+// for its host.
+func (t *table) find(hosts []hostRule, l *link, v *vars) *linkRule {
+	for i := range hosts {
+		h := &hosts[i]
 		if h.rule != nil && hostMatches(l.host, h.pattern) && h.rule.match(l, v) {
 			return h.rule
 		}

@@ -66,96 +66,166 @@ func checkPattern(p string) error {
 	return nil
 }
 
-func (v *vars) match(pattern string, l *link) bool {
-	v.n = 0
-	p, frag, hasFrag := strings.Cut(pattern, "#")
-	p, query, _ := strings.Cut(p, "?")
-	if !v.matchPath(p, l.path) || !v.matchQuery(query, l.query) {
-		return false
-	}
-	if !hasFrag {
-		return true
-	}
-	fp, fq, _ := strings.Cut(frag, "?")
-	path, q, _ := strings.Cut(l.frag, "?")
-	return v.matchPath(fp, path) && v.matchQuery(fq, q)
+// pattern is a compiled pattern of a rule: what a path, a query and a fragment
+// have to look like.
+type pattern struct {
+	path  []part
+	query []parameter
+	frag  *pattern // nil for any
 }
 
-func (v *vars) matchPath(p, s string) bool {
-	for p != "" {
-		switch {
-		case p == "*":
+// part is a piece of a path: a text, or a run of bytes of a class.
+type part struct {
+	text string
+	name string
+	run  class
+	rest bool // "*" at the end: anything, but something
+}
+
+// parameter is one of a query: it must be there, and have that value or bytes
+// of that class alone.
+type parameter struct {
+	key, value string
+	name       string
+	run        class
+}
+
+// class is a set of bytes, and how many of them there have to be.
+type class struct {
+	has *[256]bool
+	min int
+}
+
+// classes are those of patterns, by their names.
+var classes = func() map[string]class {
+	set := func(ok func(c byte) bool) *[256]bool {
+		var has [256]bool
+		for c := range has {
+			has[c] = ok(byte(c))
+		}
+		return &has
+	}
+	digits := set(isDigit)
+	all := map[string]class{
+		"digits": {digits, 1},
+		"number": {digits, 6},
+		"name":   {set(func(c byte) bool { return isAlnum(c) || c >= 0x80 || strings.IndexByte("-_.~%", c) >= 0 }), 1},
+		"code":   {set(func(c byte) bool { return isAlnum(c) || c == '-' }), 1},
+		"upper":  {set(func(c byte) bool { return isDigit(c) || 'A' <= c && c <= 'Z' }), 1},
+		"any":    {set(func(c byte) bool { return c != '/' }), 1},
+	}
+	all[""] = all["any"]
+	return all
+}()
+
+// width returns how many bytes at the start of s are of a class; 0 where they
+// are too few.
+func (c class) width(s string) int {
+	i := 0
+	for i < len(s) && c.has[s[i]] {
+		i++
+	}
+	if i < c.min {
+		return 0
+	}
+	return i
+}
+
+// newPattern compiles a pattern that checkPattern has nothing against.
+func newPattern(text string) *pattern {
+	text, frag, hasFrag := strings.Cut(text, "#")
+	path, query, _ := strings.Cut(text, "?")
+	p := &pattern{}
+	if hasFrag {
+		p.frag = newPattern(frag)
+	}
+	for path != "" {
+		switch end := strings.IndexAny(path, "{*"); {
+		case path == "*":
+			p.path, path = append(p.path, part{rest: true}), ""
+		case path[0] == '{':
+			end := strings.IndexByte(path, '}')
+			name, c, _ := strings.Cut(path[1:end], ":")
+			p.path, path = append(p.path, part{name: name, run: classes[c]}), path[end+1:]
+		case end > 0:
+			p.path, path = append(p.path, part{text: path[:end]}), path[end:]
+		default: // a star before the end stands for itself
+			end = max(1, strings.IndexByte(path, '{'))
+			if !strings.Contains(path, "{") {
+				end = len(path)
+			}
+			p.path, path = append(p.path, part{text: path[:end]}), path[end:]
+		}
+	}
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		q := parameter{key: key, value: value}
+		if strings.HasPrefix(value, "{") {
+			name, c, _ := strings.Cut(value[1:len(value)-1], ":")
+			q = parameter{key: key, name: name}
+			if c != "" {
+				q.run = classes[c]
+			}
+		}
+		p.query = append(p.query, q)
+	}
+	return p
+}
+
+// match reports whether a link has the form of a pattern, and takes its values.
+func (v *vars) match(p *pattern, l *link) bool {
+	v.n = 0
+	if !v.matchPath(p.path, l.path) || !v.matchQuery(p.query, l.query) {
+		return false
+	}
+	if p.frag == nil {
+		return true
+	}
+	path, query, _ := strings.Cut(l.frag, "?")
+	return v.matchPath(p.frag.path, path) && v.matchQuery(p.frag.query, query)
+}
+
+// matchPath compares a path, which may have a slash more or less at its end.
+func (v *vars) matchPath(parts []part, s string) bool {
+	for i := range parts {
+		switch p := &parts[i]; {
+		case p.rest:
 			return s != ""
-		case p[0] == '{':
-			end := strings.IndexByte(p, '}')
-			name, class, _ := strings.Cut(p[1:end], ":")
-			n := run(class, s)
+		case p.name != "":
+			n := p.run.width(s)
 			if n == 0 {
 				return false
 			}
-			v.set(name, s[:n])
-			p, s = p[end+1:], s[n:]
-		case s == "":
-			return p == "/"
-		case lower(p[0]) != lower(s[0]):
-			return false
+			v.set(p.name, s[:n])
+			s = s[n:]
+		case hasPrefixFold(s, p.text):
+			s = s[len(p.text):]
 		default:
-			p, s = p[1:], s[1:]
+			return i == len(parts)-1 && len(p.text) == len(s)+1 && p.text[len(s)] == '/' && fold(s, p.text[:len(s)])
 		}
 	}
 	return s == "" || s == "/"
 }
 
-func (v *vars) matchQuery(p, query string) bool {
-	for p != "" {
-		var pair string
-		pair, p, _ = strings.Cut(p, "&")
-		key, want, _ := strings.Cut(pair, "=")
-		value, ok := param(query, key)
-		if !ok || value == "" {
-			return false
-		}
+func (v *vars) matchQuery(pairs []parameter, query string) bool {
+	for i := range pairs {
+		p := &pairs[i]
+		value, ok := param(query, p.key)
 		switch {
-		case strings.HasPrefix(want, "{"):
-			name, class, _ := strings.Cut(want[1:len(want)-1], ":")
-			if run(class, value) != len(value) && class != "" {
+		case !ok || value == "":
+			return false
+		case p.name != "":
+			if p.run.has != nil && p.run.width(value) != len(value) {
 				return false
 			}
-			v.set(name, value)
-		case want != "" && !fold(want, value):
+			v.set(p.name, value)
+		case p.value != "" && !fold(p.value, value):
 			return false
 		}
 	}
 	return true
-}
-
-// run returns how many bytes at the start of s are of a class.
-func run(class, s string) int {
-	i := 0
-	for i < len(s) {
-		c := s[i]
-		var ok bool
-		switch class {
-		case "digits", "number":
-			ok = isDigit(c)
-		case "name":
-			ok = isAlnum(c) || c == '-' || c == '_' || c == '.' || c == '~' || c == '%' || c >= 0x80
-		case "code":
-			ok = isAlnum(c) || c == '-'
-		case "upper":
-			ok = isDigit(c) || 'A' <= c && c <= 'Z'
-		default:
-			ok = c != '/'
-		}
-		if !ok {
-			break
-		}
-		i++
-	}
-	if class == "number" && i < 6 {
-		return 0
-	}
-	return i
 }
 
 // expand writes a Dial template. It is false if a name has no value.

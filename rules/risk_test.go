@@ -99,3 +99,21 @@ func TestRiskCases(t *testing.T) {
 		})
 	}
 }
+
+// TestPlainRun compares the run of eight bytes with that of one: every byte at
+// every place of a run.
+func TestPlainRun(t *testing.T) {
+	for c := range 256 {
+		for at := range 24 {
+			b := []byte("Join the meeting, please")
+			b[at] = byte(c)
+			want := len(b)
+			if !plainByte[c] {
+				want = at
+			}
+			for from := range at {
+				assert.Equal(t, want, plainRun(string(b), from), "%q from %d", b, from)
+			}
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 		sc.cap("a field is longer than 1 MB")
 	}
 	w := scanner{scratch: sc, t: t, s: s, html: html, field: field, source: source, unknown: -1}
-	slash, at := index(s, '/', 0), index(s, '@', 0)
+	slash, at := nextSlash(s, 1), index(s, '@', 0)
 	for slash < len(s) || at < len(s) {
 		sc.steps++
 		if len(sc.found) >= maxCandidates {
@@ -78,20 +78,22 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 			return
 		}
 		if slash < at {
-			p := slash
-			w.slash(p)
-			slash = index(s, '/', max(p+1, w.done))
+			w.slash(slash)
+			slash = nextSlash(s, max(slash+1, w.done))
 			if at < w.done {
 				at = index(s, '@', w.done)
 			}
 			continue
 		}
-		p := at
-		w.at(p)
-		at = index(s, '@', max(p+1, w.done))
+		w.at(at)
+		at = index(s, '@', max(at+1, w.done))
 		if slash < w.done {
-			slash = index(s, '/', w.done)
+			slash = nextSlash(s, w.done)
 		}
+	}
+	// What has neither sign is looked for where the body is read as text.
+	if w.s = s[:min(len(s), maxText)]; len(w.s) < len(s) {
+		sc.cap("of a body only the first 256 KB are searched for H.323 addresses")
 	}
 	w.hashes()
 	if !html || len(sc.found) == 0 {
@@ -100,6 +102,22 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	if html && len(sc.found) == 0 {
 		w.escaped()
 	}
+}
+
+// nextSlash returns the first slash from an offset on, which is not 0, that is
+// not the one of a closing tag; len(s) if there is none.
+func nextSlash(s string, from int) int {
+	for from < len(s) {
+		i := strings.IndexByte(s[from:], '/')
+		if i < 0 {
+			break
+		}
+		if from += i; s[from-1] != '<' {
+			return from
+		}
+		from++
+	}
+	return len(s)
 }
 
 // index is strings.IndexByte from an offset; len(s) if there is none.
@@ -112,13 +130,10 @@ func index(s string, c byte, from int) int {
 	return len(s)
 }
 
-// slash decides about a slash: the first one of "://", or the one after a host
+// slash decides about a slash that is not the first byte: the first one of "://", or the one after a host
 // that was written without a scheme.
 func (w *scanner) slash(p int) {
 	s := w.s
-	if p == 0 {
-		return
-	}
 	prev := s[p-1]
 	if prev == ':' {
 		if p+1 < len(s) && s[p+1] == '/' {
@@ -126,9 +141,6 @@ func (w *scanner) slash(p int) {
 		} else if p >= 8 && hasSuffixFold(s[:p-1], "msteams") {
 			w.candidate(p-8, p-8)
 		}
-		return
-	}
-	if prev == '<' {
 		return
 	}
 	if prev == '\\' {
@@ -166,7 +178,7 @@ func (w *scanner) scheme(p int) {
 	s := w.s
 	start := p - 1
 	switch {
-	case start >= 5 && fold(s[start-5:start], "https"):
+	case start >= 5 && (s[start-5:start] == "https" || fold(s[start-5:start], "https")):
 		start -= 5
 	case start >= 4 && fold(s[start-4:start], "http"):
 		start -= 4
@@ -218,10 +230,11 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		if w.t.known(strings.TrimSuffix(host, ".")) ||
+		known, g := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
-			onPremHost(host) {
-			if stop == '/' && w.boring(host, k) {
+			onPremHost(host) || w.tracing && w.t.known(host) {
+			if stop == '/' && g == safeLinks && w.boring(k) {
 				break
 			}
 			w.candidate(start, start)
@@ -232,6 +245,30 @@ func (w *scanner) scheme(p int) {
 		return
 	}
 	w.unknown = start
+	if w.html && start > 0 && s[start-1] == '"' {
+		w.skip(k)
+	}
+}
+
+// skip goes on after the attribute's value that an offset lies in: the slashes
+// of a link to an unknown host are none of another link. A value with a blank or
+// a tag in it may be one whose quote is missing.
+func (w *scanner) skip(from int) {
+	end := strings.IndexByte(w.s[from:min(len(w.s), from+1024)], '"')
+	if end < 0 {
+		return
+	}
+	end += from
+	value := w.s[from:end]
+	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 {
+		return
+	}
+	for i := index(w.s, '&', from); i < end; i = index(w.s, '&', i+1) {
+		if !strings.HasPrefix(w.s[i:], "&amp;") {
+			return
+		}
+	}
+	w.done, w.unknown = end, -1
 }
 
 // escapedScheme returns where "http" or "https" begins that ends before end and
@@ -273,14 +310,13 @@ func escapedScheme(s string, end int) int {
 // boring reports whether a Safe Link, whose host ends at k, leads to a host that
 // no rule knows. That is seen without decoding it; the mail of those who have
 // this gateway is full of such links.
-func (w *scanner) boring(host string, k int) bool {
-	if len(host) < 20 || lower(host[len(host)-11]) != 'o' || !under(host, "safelinks.protection.outlook.com") {
-		return false
-	}
+func (w *scanner) boring(k int) bool {
 	s := w.s[k:min(len(w.s), k+400)]
-	i := strings.Index(s[:min(len(s), 48)], "?url=http")
-	if i < 0 {
-		return false
+	i := 1
+	if !strings.HasPrefix(s, "/?url=http") {
+		if i = strings.Index(s[:min(len(s), 48)], "?url=http"); i < 0 {
+			return false
+		}
 	}
 	i += len("?url=http")
 	if i < len(s) && s[i] == 's' {
@@ -297,8 +333,26 @@ func (w *scanner) boring(host string, k int) bool {
 	if j+4 > len(s) || !fold(s[j:j+3], "%2f") {
 		return false
 	}
-	c := s[j+3]
-	return !w.t.known(strings.TrimSuffix(s[i:j], ".")) && !onPremHost(s[i:j]) && !w.t.first[c] && lower(c) != 't' && lower(c) != 'm'
+	if onPremHost(s[i:j]) || w.tracing {
+		return false
+	}
+	wrapped := strings.TrimSuffix(s[i:j], ".")
+	if c := lower(s[j+3]); w.t.slot(wrapped) == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
+		return true
+	}
+	// As much of the path as tells it from those that the rules know.
+	var path [32]byte
+	n := 0
+	for k := j; n < len(path) && k < len(s) && s[k] != '&'; n++ {
+		path[n] = s[k]
+		if k++; path[n] == '%' && k+2 <= len(s) && hexval(s[k]) >= 0 && hexval(s[k+1]) >= 0 {
+			path[n] = byte(hexval(s[k])<<4 | hexval(s[k+1]))
+			k += 2
+		}
+	}
+	at := string(path[:n])
+	known, _ := w.t.wants(wrapped, at)
+	return !known && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.
@@ -614,28 +668,30 @@ func indexFold(s, end string, from int) int {
 // escaped looks for an address whose every sign is escaped, such as
 // "sip:1&#64;zoomcrc.com", in a text where nothing else was found.
 func (w *scanner) escaped() {
-	for _, e := range [...]string{"&#64;", "&#x40;", "&commat;"} {
-		for i := 0; ; {
-			j := strings.Index(w.s[i:], e)
-			if j < 0 {
-				break
+	for p := index(w.s, '&', 0); p < len(w.s); p = index(w.s, '&', p+1) {
+		rest := w.s[p:]
+		n := 0
+		for _, e := range [...]string{"&#64;", "&#x40;", "&commat;"} {
+			if strings.HasPrefix(rest, e) {
+				n = len(e)
 			}
-			i += j + len(e)
-			lo := i - len(e)
-			for lo > 0 && lo > i-100 && (userByte[w.s[lo-1]] || w.s[lo-1] == ':') {
-				lo--
-			}
-			hi := i
-			for hi < len(w.s) && hi < i+120 && (hostByte[w.s[hi]] || w.s[hi] == ':') {
-				hi++
-			}
-			text := w.a.join(w.s[lo:i-len(e)], "@", w.s[i:hi])
-			inner := scanner{scratch: w.scratch, t: w.t, s: text, field: w.field, source: w.source}
-			n := len(w.found)
-			inner.at(i - len(e) - lo)
-			for k := n; k < len(w.found); k++ {
-				w.found[k].span = Span{Source: w.source, Start: lo, End: hi}
-			}
+		}
+		if n == 0 {
+			continue
+		}
+		lo, hi := p, p+n
+		for lo > 0 && lo > p-100 && (userByte[w.s[lo-1]] || w.s[lo-1] == ':') {
+			lo--
+		}
+		for hi < len(w.s) && hi < p+n+120 && (hostByte[w.s[hi]] || w.s[hi] == ':') {
+			hi++
+		}
+		text := w.a.join(w.s[lo:p], "@", w.s[p+n:hi])
+		inner := scanner{scratch: w.scratch, t: w.t, s: text, field: w.field, source: w.source}
+		before := len(w.found)
+		inner.at(p - lo)
+		for k := before; k < len(w.found); k++ {
+			w.found[k].span = Span{Source: w.source, Start: lo, End: hi}
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (sc *scratch) opened(uri string) string {
 		if !ok || l.user {
 			return ""
 		}
-		next, _ := sc.gateway(sc.engine.table, uri, l)
+		next, _ := sc.gateway(sc.engine.table.lookup(l.host), uri, l)
 		if next == "" {
 			return sc.canonical(uri, &l)
 		}

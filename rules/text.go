@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/binary"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -115,6 +116,26 @@ func init() {
 	plainByte[' '] = true
 }
 
+// plainRun returns where the run of plain bytes ends that begins at i. It looks
+// at eight bytes at a time.
+func plainRun(s string, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		lt, amp := x^'<'*ones, x^'&'*ones
+		// The high bit of a byte is set where it, or a carry from below, is none.
+		if (x|(x+ones)|(x-' '*ones)&^x|(lt-ones)&^lt|(amp-ones)&^amp)&highs != 0 {
+			break
+		}
+		i += 8
+	}
+	for i < len(s) && plainByte[s[i]] {
+		i++
+	}
+	return i
+}
+
 // blockTag reports whether a tag begins a new line on the screen.
 func blockTag(name string) bool {
 	switch name {
@@ -133,8 +154,12 @@ var quoteMarks = [...]string{
 	`<div class="yahoo_quoted"`, `<blockquote type="cite"`, `<blockquote class="gmail_quote"`,
 }
 
-// quotes reports whether an older message begins with this tag.
-func quotes(tag string) bool {
+// quotes reports whether an older message begins with this tag, whose name has
+// that length.
+func quotes(tag string, name int) bool {
+	if at := 1 + name + 1; at >= len(tag) || tag[at] != 'c' && tag[at] != 'i' && tag[at] != 't' {
+		return false
+	}
 	for _, m := range quoteMarks {
 		if len(tag) > len(m) && tag[:len(m)] == m {
 			return true
@@ -148,10 +173,7 @@ func (t *screen) render(s string, html bool) {
 	t.reset()
 	t.lines = append(t.lines, line{0, 0})
 	for i := 0; i < len(s); {
-		j := i
-		for j < len(s) && plainByte[s[j]] {
-			j++
-		}
+		j := plainRun(s, i)
 		if j > i {
 			t.run(s[i:j])
 			if i = j; i == len(s) {
@@ -236,6 +258,9 @@ func (t *screen) tag(s string, i int) int {
 	if end < len(s) {
 		end++
 	}
+	if k == name+1 && lower(s[name]) != 'p' {
+		return end // such as a, b and i: they change nothing on the screen
+	}
 	var buf [12]byte
 	n := copy(buf[:], s[name:k])
 	for x := range buf[:n] {
@@ -262,7 +287,7 @@ func (t *screen) tag(s string, i int) int {
 	case tag == "td" || tag == "th":
 		t.space()
 	case blockTag(tag):
-		if name == i+1 && t.quoted < 0 && (tag == "div" || tag == "blockquote") && quotes(rest) {
+		if name == i+1 && t.quoted < 0 && (tag == "div" || tag == "blockquote") && quotes(rest, n) {
 			t.quoted = i
 		}
 		t.newline(i)
@@ -315,7 +340,7 @@ func (t *screen) quotedFrom(last int) int {
 		if i+1 < len(t.lines) {
 			end = t.lines[i+1].text
 		}
-		l := strings.TrimLeft(s[t.lines[i].text:end], " *_>")
+		l := unmarked(s[t.lines[i].text:end])
 		switch {
 		case l == "":
 			continue
@@ -335,12 +360,20 @@ func (t *screen) quotedFrom(last int) int {
 			if k+1 < len(t.lines) {
 				e = t.lines[k+1].text
 			}
-			if labelIn(strings.TrimLeft(s[t.lines[k].text:e], " *_>"), sentLabels[:]) {
+			if labelIn(unmarked(s[t.lines[k].text:e]), sentLabels[:]) {
 				return t.lines[i].text
 			}
 		}
 	}
 	return len(s)
+}
+
+// unmarked returns a line without the signs of quoting and emphasis before it.
+func unmarked(l string) string {
+	for l != "" && (l[0] == ' ' || l[0] == '*' || l[0] == '_' || l[0] == '>') {
+		l = l[1:]
+	}
+	return l
 }
 
 // quoteStarts are the bytes that a line begins with that may start an older

@@ -46,22 +46,24 @@ func cut(uri string) (l link, ok bool) {
 	}
 	l.scheme = uri[:i]
 	rest := uri[i+3:]
-	end := 0
-	for end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' && rest[end] != '\\' {
-		end++
+	end, plain := 0, true
+	for ; end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' && rest[end] != '\\'; end++ {
+		plain = plain && hostByte[rest[end]]
 	}
 	host := rest[:end]
 	l.rest = rest[end:]
-	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host, l.user = host[at+1:], true
-	}
-	if c := strings.LastIndexByte(host, ':'); c >= 0 && isDigits(host[c+1:]) {
-		host = host[:c]
+	if !plain {
+		if at := strings.LastIndexByte(host, '@'); at >= 0 {
+			host, l.user = host[at+1:], true
+		}
+		if c := strings.LastIndexByte(host, ':'); c >= 0 && isDigits(host[c+1:]) {
+			host = host[:c]
+		}
 	}
 	l.host = strings.TrimSuffix(host, ".")
 	// Letters of other alphabets may be those of an international name. An IPv6
 	// address stands in brackets.
-	for i := 0; i < len(l.host) && l.host[0] != '['; i++ {
+	for i := 0; !plain && i < len(l.host) && l.host[0] != '['; i++ {
 		if c := l.host[i]; !isHost(c) && c < 0x80 && c != '_' {
 			return l, false
 		}

@@ -48,20 +48,6 @@ func TestOursFindsTheMeetingOfEachBody(t *testing.T) {
 	}
 }
 
-// The URI stage must find the link of every body that has one, or its row is
-// the time of doing nothing.
-func TestURIStageFindsTheLinkOfEachBody(t *testing.T) {
-	fn, err := newOursURI()
-	require.NoError(t, err)
-	for _, b := range Bodies() {
-		if b.Service == "" {
-			assert.Zero(t, fn(b), b.Name)
-		} else {
-			assert.Positive(t, fn(b), b.Name)
-		}
-	}
-}
-
 func TestPatternsAreFifty(t *testing.T) {
 	require.Len(t, Patterns, 50)
 	uris := 0

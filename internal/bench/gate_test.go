@@ -17,11 +17,12 @@ func gated(t *testing.T) {
 	}
 }
 
-// The fastest of five rounds counts on either side.
+// The fastest of fifteen rounds counts on either side.
 func TestGate(t *testing.T) {
 	gated(t)
-	table, err := Run(Bodies(), Options{Only: []string{OursID, OursURIID, UsualID, ParseID, IndexID}})
+	table, err := Run(Bodies(), Options{Rounds: 15, Only: []string{OursID, OursURIID, UsualID, ParseID, IndexID}})
 	require.NoError(t, err)
+	require.Empty(t, table.Missing)
 	names := map[string]string{}
 	for _, c := range table.Contenders {
 		names[c.ID] = c.Name
@@ -48,12 +49,8 @@ func TestGateAdversarial(t *testing.T) {
 				require.NoError(t, err)
 				t.Logf("%.0f MB/s at 1 MB, %.2fx the time of 512 KB", mbps, growth)
 				assert.GreaterOrEqual(t, mbps, 50.0, "MB/s at 1 MB")
-				// Above 2 GB/s the time is that of reading memory, and a
-				// step from one cache to the next; below it a fifth more
-				// than twice is noise on a shared machine.
-				if mbps < 2000 {
-					assert.LessOrEqual(t, growth, 2.4, "time at 1 MB against 512 KB")
-				}
+				// Twice, and a twentieth for the noise of the measurement.
+				assert.LessOrEqual(t, growth, 2.1, "time at 1 MB against 512 KB")
 			})
 		}
 	}

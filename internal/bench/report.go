@@ -132,7 +132,7 @@ func Markdown(t Table, hostile []Hostile, env Environment) string {
 	p("\n")
 	p("%s", losses(t))
 
-	p("## What the engine is held to\n\nThe test `TestGate` in `internal/bench` checks these in a run of its own (`OTJ_BENCH_GATE=1`); the figures here are those of this run.\n\n| Body | Row | against | at least | measured | |\n|---|---|---|---:|---:|---|\n")
+	p("## What the engine is held to\n\nThe test `TestGate` in `internal/bench` checks these in a run of its own (`OTJ_BENCH_GATE=1 go test -tags otjbench -run Gate .`); the figures here are those of this run.\n\n| Body | Row | against | at least | measured | |\n|---|---|---|---:|---:|---|\n")
 	names := map[string]string{}
 	for _, c := range t.Contenders {
 		names[c.ID] = c.Name

@@ -1,7 +1,7 @@
 // Command benchmarks measures the rule engine beside other ways to read an
 // invite and writes the table in docs/benchmarks.md.
 //
-//	go run -tags hyperscan ./cmd/benchmarks
+//	go run -tags hyperscan,otjbench ./cmd/benchmarks
 //
 // It is run in internal/bench, on a machine that has nothing else to do.
 package main
@@ -48,7 +48,7 @@ func run(out string, rounds int, each time.Duration) error {
 		Load:    load,
 		Date:    start.UTC().Format(time.DateOnly),
 		Took:    time.Since(start).Round(time.Second),
-		Command: fmt.Sprintf("cd internal/bench && go run -tags hyperscan ./cmd/benchmarks -rounds %d -each %s", rounds, each),
+		Command: fmt.Sprintf("cd internal/bench && go run -tags hyperscan,otjbench ./cmd/benchmarks -rounds %d -each %s", rounds, each),
 	})
 	if out == "-" {
 		_, err = os.Stdout.WriteString(text)
