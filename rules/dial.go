@@ -96,7 +96,7 @@ func (w *scanner) at(p int) {
 		k--
 	}
 	host := s[p+1 : k]
-	if len(host) < 3 {
+	if len(host) < 3 || !hostLabels(host) {
 		return
 	}
 	user := s[userAt:p]
