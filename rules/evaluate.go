@@ -25,7 +25,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		uri = sc.webScheme(uri)
 		// What a gateway has taken from a sentence may end with its punctuation.
 		uri = trimLink(uri)
-		if l, ok = cut(uri); !ok || l.user || len(l.host) > 253 || l.host[0] == '.' || strings.IndexByte(l.host, '%') >= 0 || strings.Contains(l.host, "..") {
+		if l, ok = cut(uri); !ok || l.user || !hostLabels(l.host) {
 			return
 		}
 		if depth > maxDepth {
@@ -190,7 +190,7 @@ func (sc *scratch) launcher(l *link) string {
 	a := &sc.a
 	begins := false
 	for _, p := range launcherPaths {
-		begins = begins || hasPrefixFold(l.path, p)
+		begins = begins || len(l.path) > 1 && lower(l.path[1]) == p[1] && hasPrefixFold(l.path, p)
 	}
 	switch {
 	case !begins || !hostIn(l.host, teamsLaunchHosts):
