@@ -54,8 +54,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly"},
-	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/sqlite readiness"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app readiness"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},

@@ -3,6 +3,7 @@ package ics
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -115,6 +116,10 @@ type decoder struct {
 	chunk   bytes.Buffer // the VEVENT or VTIMEZONE that is open, as go-ical reads it
 	reader  *bufio.Reader
 	current *rawEvent
+	// described is set once the current event has a DESCRIPTION, altErr if its
+	// other form is too large.
+	described bool
+	altErr    error
 	inZone  bool
 }
 
@@ -301,9 +306,18 @@ func (d *decoder) property(l line) {
 }
 
 func (d *decoder) eventProperty(l line) {
+	if l.name == "DESCRIPTION" && !l.tooLong {
+		d.described = true
+	}
 	if l.tooLong {
-		if d.current.err == nil {
-			d.current.err = fmt.Errorf("line %d: %s is larger than %d bytes", l.number, l.name, d.c.opts.MaxProperty)
+		switch err := fmt.Errorf("line %d: %s is larger than %d bytes", l.number, l.name, d.c.opts.MaxProperty); {
+		case l.name == "ATTACH" || l.name == "IMAGE":
+			// Nothing is read from them; a file of any size may be in one.
+		case l.name == "X-ALT-DESC":
+			// DESCRIPTION has the same text without markup.
+			d.altErr = cmp.Or(d.altErr, err)
+		default:
+			d.current.err = cmp.Or(d.current.err, err)
 		}
 		return
 	}
@@ -389,7 +403,10 @@ func (d *decoder) component(name string) (comp *ical.Component, err error) {
 
 func (d *decoder) finishEvent() {
 	e := d.current
-	d.current = nil
+	if !d.described {
+		e.err = cmp.Or(e.err, d.altErr)
+	}
+	d.current, d.described, d.altErr = nil, false, nil
 	comp, err := d.component("VEVENT")
 	if err != nil {
 		comp = ical.NewComponent("VEVENT")

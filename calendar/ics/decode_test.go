@@ -518,6 +518,19 @@ func TestLimits(t *testing.T) {
 			assert.Len(t, events, tt.events)
 		})
 	}
+	// What nobody reads, or has in another form too, may be of any size.
+	big, small := strings.Repeat("x", 200), &Options{MaxProperty: 100}
+	for _, extra := range []string{"ATTACH;ENCODING=BASE64:" + big, "X-ALT-DESC;FMTTYPE=text/html:" + big + "\nDESCRIPTION:short", "DESCRIPTION:short\nX-ALT-DESC;FMTTYPE=text/html:" + big} {
+		c, err := Decode(strings.NewReader(vev(extra)), small)
+		require.NoError(t, err)
+		events, err := c.Events(t.Context(), "", anyWeek)
+		assert.NoError(t, err, extra)
+		assert.Len(t, events, 1, extra)
+	}
+	c, err := Decode(strings.NewReader(vev("X-ALT-DESC;FMTTYPE=text/html:"+big)), small)
+	require.NoError(t, err)
+	_, err = c.Events(t.Context(), "", anyWeek)
+	assert.ErrorContains(t, err, "X-ALT-DESC is larger than 100 bytes")
 	// Depth: what is too deep is left out, and what comes after it is read.
 	deep := vcal(strings.Repeat("BEGIN:X-A\n", 5000)+"SUMMARY:x\n"+strings.Repeat("END:X-A\n", 5000), strings.TrimSuffix(strings.TrimPrefix(vev("SUMMARY:ok"), "BEGIN:VCALENDAR\nVERSION:2.0\n"), "END:VCALENDAR\n"))
 	assert.Equal(t, "ok", one(t, deep).Subject)

@@ -13,7 +13,8 @@ import (
 func explain(_ context.Context, args []string, std stdio) int {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print a JSON object for each event, a line each")
-	rulesFile := fs.String("rules", "", "rule `file` to use before the default rules")
+	var by ruleFlags
+	by.register(fs)
 	secrets := fs.Bool("show-secrets", false, "show passcodes and tokens")
 	all := fs.Bool("all", false, "also list the rules that found nothing")
 	files, status, ok := parse(fs, args, std)
@@ -23,7 +24,7 @@ func explain(_ context.Context, args []string, std stdio) int {
 	if len(files) == 0 {
 		return std.fail(wrong, "explain: no file is named; name an invite, or - for standard input")
 	}
-	engine, err := loadEngine(*rulesFile)
+	engine, err := by.engine()
 	if err != nil {
 		return std.fail(no, "%v", err)
 	}

@@ -32,7 +32,8 @@ type extracted struct {
 func extract(_ context.Context, args []string, std stdio) int {
 	fs := flag.NewFlagSet("extract", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print a JSON object a line")
-	rulesFile := fs.String("rules", "", "rule `file` to use before the default rules")
+	var by ruleFlags
+	by.register(fs)
 	files, status, ok := parse(fs, args, std)
 	if !ok {
 		return status
@@ -40,7 +41,7 @@ func extract(_ context.Context, args []string, std stdio) int {
 	if len(files) == 0 {
 		return std.fail(wrong, "extract: no file is named; name .ics, .eml, .html, .txt or .json files, or - for standard input")
 	}
-	engine, err := loadEngine(*rulesFile)
+	engine, err := by.engine()
 	if err != nil {
 		return std.fail(no, "%v", err)
 	}
@@ -171,29 +172,4 @@ func plain(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-// loadEngine makes an engine of a rule file, which may be "" for none, and the
-// default rules.
-func loadEngine(file string) (*rules.Engine, error) {
-	if file == "" {
-		return rules.Default(), nil
-	}
-	list, err := loadRules(file)
-	if err != nil {
-		return nil, err
-	}
-	engine, err := rules.New(list, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return engine, nil
-}
-
-func loadRules(file string) ([]rules.Rule, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, plain(err))
-	}
-	return rules.Parse(file, data)
 }

@@ -12,6 +12,8 @@ import (
 func lint(_ context.Context, args []string, std stdio) int {
 	fs := flag.NewFlagSet("lint", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print a JSON object for each finding, a line each")
+	var by ruleFlags
+	by.registerOwn(fs)
 	files, status, ok := parse(fs, args, std)
 	if !ok {
 		return status
@@ -25,7 +27,7 @@ func lint(_ context.Context, args []string, std stdio) int {
 			status = std.fail(no, "%s: %v", file, plain(err))
 			continue
 		}
-		findings := rules.Lint(file, data, nil)
+		findings := rules.Lint(file, data, by.options())
 		for _, f := range findings {
 			kind := "error"
 			if f.Warning {

@@ -52,6 +52,7 @@ func TestExitStatusAndMessages(t *testing.T) {
 		{"replay " + missing, no, "no such file"},
 		{"replay a b", wrong, "2 are named"},
 		{"lint", wrong, "name one"},
+		{"lint --own-domain a@contoso.example x", wrong, "name a domain alone"},
 		{"lint " + missing, no, "no such file"},
 		{"demo --ics " + missing, no, "no such file"},
 		{"serve", wrong, "--config"},
@@ -183,4 +184,22 @@ func TestReplay(t *testing.T) {
 	want, err := os.ReadFile(filepath.Join(dir, "one.want.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(want), "4711")
+}
+
+func TestOwnDomains(t *testing.T) {
+	rules := file(t, "rules.json", `[{"name": "out", "priority": 1, "type": "zoom", "organizer": "external", "transform": "{{ meeting_id }}@out.contoso.example"}]`)
+	invite := file(t, "a.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260301T090000Z\r\n"+
+		"ORGANIZER:mailto:ana@eu.contoso.example\r\nLOCATION:https://us02web.zoom.us/j/81234567890\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+
+	_, out, _ := call(t, "", "extract", "--rules", rules, invite)
+	assert.Contains(t, out, "81234567890@out.contoso.example", "without own domains everybody is external")
+	status, out, errOut := call(t, "", "extract", "--rules", rules, "--own-domain", "example.com", "--own-domain", "contoso.example", invite)
+	assert.Equal(t, done, status, errOut)
+	assert.NotContains(t, out, "out.contoso.example")
+
+	_, out, _ = call(t, "", "lint", rules)
+	assert.Contains(t, out, "there are none")
+	status, out, _ = call(t, "", "lint", "--own-domain", "contoso.example", rules)
+	assert.Equal(t, done, status)
+	assert.NotContains(t, out, "there are none")
 }

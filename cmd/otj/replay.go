@@ -14,7 +14,8 @@ import (
 func replay(_ context.Context, args []string, std stdio) int {
 	fs := flag.NewFlagSet("replay", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "print JSON: a line for each event that is wrong or changes, then one with the totals")
-	rulesFile := fs.String("rules", "", "rule `file` to use before the default rules")
+	var by ruleFlags
+	by.register(fs)
 	against := fs.String("against", "", "compare with the rules of `file`, and print which meetings would change; \"\" with -diff is the default rules")
 	diff := fs.Bool("diff", false, "print which meetings change from the default rules, or those of -against, to those of -rules")
 	update := fs.Bool("update", false, "write the expectations that differ; read them before you keep them")
@@ -33,12 +34,12 @@ func replay(_ context.Context, args []string, std stdio) int {
 		}
 		return std.fail(no, "%s: %v", dir, plain(err))
 	}
-	engine, err := loadEngine(*rulesFile)
+	engine, err := by.engine()
 	if err != nil {
 		return std.fail(no, "%v", err)
 	}
 	if *diff || *against != "" {
-		before, err := loadEngine(*against)
+		before, err := by.engineOf(*against)
 		if err != nil {
 			return std.fail(no, "%v", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
@@ -26,16 +27,21 @@ type App struct {
 	svc      *otj.Service
 	site     *Site
 	listen   string
+	control  *controlCentre // nil without one
 	log      *slog.Logger
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	config *Config            // the file's
+	fleets map[string]*Config // what the control centre has, by company
 	// What was made for a configuration stays the same for the next one where
 	// nothing has changed: connections stay open, calendars are not read again.
 	providers map[Calendar]calendar.Provider
 	endpoints map[deviceOf]otj.Endpoint
-	polls     map[calendar.Provider]time.Duration
-	engine    *rules.Engine
-	ruleTexts string
+	engines   map[string]*rules.Engine // by Config.ruleTexts
+
+	// These are read while mu is held by somebody who waits for the service.
+	polls    atomic.Pointer[map[calendar.Provider]time.Duration]
+	problems atomic.Pointer[map[string]error] // why a system of the control centre has no room, by its ID
 }
 
 // deviceOf is a device and the room whose name its endpoint has.
@@ -50,100 +56,165 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{builders: builders, site: site, listen: c.Listen, log: log}
-	rooms, err := a.rooms(c)
+	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}}
+	if c.Control != nil {
+		if a.control, err = openControl(c, log); err != nil {
+			return nil, err
+		}
+	}
+	rooms, err := a.rooms()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.Close())
 	}
 	a.svc, err = otj.New(rooms, &otj.Options{Logger: log, Poll: c.Poll, Reassert: c.Reassert, PollOf: a.pollOf})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
+// Close closes the control centre's store. It is called after Run has returned,
+// or instead of it.
+func (a *App) Close() error {
+	if a.control == nil {
+		return nil
+	}
+	return a.control.store.Close()
+}
+
 func (a *App) pollOf(p calendar.Provider) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.polls[p]
+	return (*a.polls.Load())[p]
 }
 
 // Service returns the service that keeps the rooms.
 func (a *App) Service() *otj.Service { return a.svc }
 
-// Set replaces the configuration while the program runs: rooms, calendars,
-// settings and devices. The address of health, the site and the intervals that
-// count for all calendars stay as they were.
+// Set replaces the file's configuration while the program runs: rooms,
+// calendars, settings and devices. The address of health, the site, the control
+// centre and the intervals that count for all calendars stay as they were.
 func (a *App) Set(c *Config) error {
-	rooms, err := a.rooms(c)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.config
+	a.config = c
+	if err := a.apply(); err != nil {
+		a.config = before
+		return err
+	}
+	return nil
+}
+
+// apply gives the service the rooms of all configurations; a.mu is held.
+func (a *App) apply() error {
+	rooms, err := a.rooms()
 	if err != nil {
 		return err
 	}
 	return a.svc.Set(rooms)
 }
 
-func (a *App) rooms(c *Config) ([]otj.Room, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ruleTexts != c.ruleTexts || a.engine == nil {
-		a.engine, a.ruleTexts = c.engine, c.ruleTexts
+// made is what rooms makes, or takes over from before.
+type made struct {
+	providers map[Calendar]calendar.Provider
+	endpoints map[deviceOf]otj.Endpoint
+	polls     map[calendar.Provider]time.Duration
+	engines   map[string]*rules.Engine
+	problems  map[string]error
+}
+
+// rooms makes the rooms of all configurations. A mistake in the file is an error;
+// one in what the control centre has leaves that room out.
+func (a *App) rooms() ([]otj.Room, error) {
+	m := made{map[Calendar]calendar.Provider{}, map[deviceOf]otj.Endpoint{}, map[calendar.Provider]time.Duration{}, map[string]*rules.Engine{}, map[string]error{}}
+	var out []otj.Room
+	configs := []*Config{a.config}
+	for _, company := range sortedKeys(a.fleets) {
+		configs = append(configs, a.fleets[company])
 	}
-	providers := map[Calendar]calendar.Provider{}
-	endpoints := map[deviceOf]otj.Endpoint{}
-	polls := map[calendar.Provider]time.Duration{}
-	out := make([]otj.Room, 0, len(c.Rooms))
-	for i := range c.Rooms {
-		r := &c.Rooms[i]
-		room := otj.Room{Name: r.Name, Device: r.Device.key(), Settings: &r.Settings, Rules: a.engine}
-		zone := r.TimeZone
-		if zone == "" {
-			zone = c.TimeZone
+	for _, c := range configs {
+		engine := a.engines[c.ruleTexts]
+		if engine == nil {
+			engine = c.engine
 		}
-		loc, err := time.LoadLocation(zone)
-		if err != nil {
-			return nil, fmt.Errorf("room %q: %w", r.Name, err)
-		}
-		room.TimeZone = loc
-		for _, src := range r.sources() {
-			cal := c.Calendars[src.Calendar]
-			p := providers[cal]
-			if p == nil {
-				if p = a.providers[cal]; p == nil {
-					p = newProvider(cal)
-				}
-				providers[cal] = p
-				polls[p] = cal.Poll
-			}
-			room.Sources = append(room.Sources, otj.Source{Provider: p, Mailbox: src.Mailbox})
-		}
-		key := deviceOf{r.Name, r.Device}
-		if room.Endpoint = a.endpoints[key]; room.Endpoint == nil {
-			build := a.builders[r.Device.Type]
-			if build == nil {
-				return nil, fmt.Errorf("room %q: no device type %q", r.Name, r.Device.Type)
-			}
-			if room.Endpoint, err = build(a.site, r.Name, r.Device); err != nil {
+		m.engines[c.ruleTexts] = engine
+		for i := range c.Rooms {
+			r := &c.Rooms[i]
+			room, err := a.room(c, r, engine, &m)
+			switch {
+			case err == nil:
+				out = append(out, room)
+			case r.system != "":
+				m.problems[r.system] = err
+			default:
 				return nil, fmt.Errorf("room %q: %w", r.Name, err)
 			}
 		}
-		endpoints[key] = room.Endpoint
-		out = append(out, room)
 	}
-	a.providers, a.endpoints, a.polls = providers, endpoints, polls
+	a.providers, a.endpoints, a.engines = m.providers, m.endpoints, m.engines
+	a.polls.Store(&m.polls)
+	a.problems.Store(&m.problems)
 	return out, nil
 }
 
-func newProvider(c Calendar) calendar.Provider {
+func (a *App) room(c *Config, r *Room, engine *rules.Engine, m *made) (otj.Room, error) {
+	room := otj.Room{Name: r.Name, Device: r.Device.key(), Settings: &r.Settings, Rules: engine}
+	if r.system != "" {
+		room.Device = "system " + r.system + " " + room.Device
+	}
+	if r.problem != nil {
+		return room, r.problem
+	}
+	zone := r.TimeZone
+	if zone == "" {
+		zone = c.TimeZone
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return room, err
+	}
+	room.TimeZone = loc
+	for _, src := range r.sources() {
+		cal := c.Calendars[src.Calendar]
+		p := m.providers[cal]
+		if p == nil {
+			if p = a.providers[cal]; p == nil {
+				if p, err = newProvider(cal); err != nil {
+					return room, err
+				}
+			}
+			m.providers[cal] = p
+			m.polls[p] = cal.Poll
+		}
+		room.Sources = append(room.Sources, otj.Source{Provider: p, Mailbox: src.Mailbox})
+	}
+	key := deviceOf{r.Name, r.Device}
+	if room.Endpoint = a.endpoints[key]; room.Endpoint == nil {
+		build := a.builders[r.Device.Type]
+		if build == nil {
+			return room, fmt.Errorf("no device type %q", r.Device.Type)
+		}
+		if room.Endpoint, err = build(a.site, r.Name, r.Device); err != nil {
+			return room, err
+		}
+	}
+	m.endpoints[key] = room.Endpoint
+	return room, nil
+}
+
+func newProvider(c Calendar) (calendar.Provider, error) {
 	switch c.Type {
+	case pausedType:
+		return pausedProvider{c.Path}, nil
 	case "ics-file":
-		return ics.NewFile(c.Path, nil)
+		return ics.NewFile(c.Path, nil), nil
 	case "ics-folder":
-		return ics.NewFolder(c.Path, nil)
-	default:
+		return ics.NewFolder(c.Path, nil), nil
+	case "ics-feed":
 		return ics.NewFeed(func(mailbox string) string {
 			return strings.ReplaceAll(c.URL, "{mailbox}", url.PathEscape(mailbox))
-		}, nil)
+		}, nil), nil
 	}
+	return nil, fmt.Errorf("calendars of type %q cannot be read yet", c.Type)
 }
 
 // Run keeps the rooms, answers devices that call, and answers for health until
@@ -183,6 +254,11 @@ func (a *App) Run(ctx context.Context) error {
 			return err
 		}
 		if err := start("devices", a.site.config.Listen, srv); err != nil {
+			return err
+		}
+	}
+	if a.control != nil {
+		if err := a.startControl(ctx, start, &wg); err != nil {
 			return err
 		}
 	}

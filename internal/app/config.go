@@ -53,6 +53,8 @@ type Config struct {
 	// cloud, by a name of your own.
 	Webex map[string]Webex `json:"webex"`
 	Rooms []Room           `json:"rooms"`
+	// Control is the control centre, if there is one.
+	Control *ControlConfig `json:"control"`
 
 	engine    *rules.Engine // nil for the default pack alone
 	ruleTexts string        // what engine was made of
@@ -84,6 +86,9 @@ type Room struct {
 	Settings otj.Settings `json:"settings"`
 	TimeZone string       `json:"time_zone"`
 	Device   Device       `json:"device"`
+
+	system  string // the ID that the control centre has for the device
+	problem error  // why there cannot be such a room
 }
 
 // Source is one calendar of a room.
@@ -162,7 +167,10 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 		k.bad("/site/url", "%v", err)
 		return k.errs
 	}
-	if len(c.Rooms) == 0 {
+	if c.Control != nil {
+		k.control("/control", c.Control)
+	}
+	if len(c.Rooms) == 0 && c.Control == nil {
 		k.bad("/rooms", "there is no room: add one to \"rooms\"")
 	}
 	names := map[string]bool{}
@@ -406,23 +414,30 @@ func (k *checker) site(at string, s *SiteConfig) {
 		k.bad(child(at, "url"), `must be how devices reach this program, as in "https://otj.fabrikam.example:8443"`)
 		s.URL = ""
 	}
-	switch {
-	case s.HTTP && (s.CertFile != "" || s.KeyFile != ""):
-		k.bad(child(at, "http"), `give "http" or a certificate; with "http" a proxy in front must have it`)
-	case !s.HTTP && (s.CertFile == "" || s.KeyFile == ""):
-		k.bad(at, `devices send passwords: add "cert_file" and "key_file", or "http" if a proxy in front has the certificate`)
-	case !s.HTTP:
-		s.CertFile, s.KeyFile = k.c.path(s.CertFile), k.c.path(s.KeyFile)
-		if _, err := (&keyPair{cert: s.CertFile, key: s.KeyFile}).get(nil); err != nil {
-			k.bad(child(at, "cert_file"), "%v", err)
-		}
-	}
+	k.certificate(at, s.HTTP, &s.CertFile, &s.KeyFile, "devices send passwords")
 	if s.State != "" {
 		s.State = k.c.path(s.State)
 		if info, err := os.Stat(s.State); err != nil {
 			k.bad(child(at, "state"), "%v", err)
 		} else if !info.IsDir() {
 			k.bad(child(at, "state"), "%s is no folder", s.State)
+		}
+	}
+}
+
+// certificate demands a certificate unless there is to be none; why says what it
+// is for.
+func (k *checker) certificate(at string, plain bool, cert, key *string, why string) {
+	switch given := *cert != "" || *key != ""; {
+	case plain && given:
+		k.bad(child(at, "http"), `give "http" or a certificate; with "http" a proxy in front must have it`)
+	case plain:
+	case *cert == "" || *key == "":
+		k.bad(at, `%s: add "cert_file" and "key_file", or "http" if a proxy in front has the certificate`, why)
+	default:
+		*cert, *key = k.c.path(*cert), k.c.path(*key)
+		if _, err := (&keyPair{cert: *cert, key: *key}).get(nil); err != nil {
+			k.bad(child(at, "cert_file"), "%v", err)
 		}
 	}
 }

@@ -132,15 +132,20 @@ func (s *Site) server() (*http.Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 	}
-	if s.config.HTTP {
-		return srv, nil
+	return srv, withCertificate(srv, s.config.HTTP, s.config.CertFile, s.config.KeyFile)
+}
+
+// withCertificate gives a server its certificate, unless it is to do without TLS.
+func withCertificate(srv *http.Server, plain bool, cert, key string) error {
+	if plain {
+		return nil
 	}
-	k := &keyPair{cert: s.config.CertFile, key: s.config.KeyFile}
+	k := &keyPair{cert: cert, key: key}
 	if _, err := k.get(nil); err != nil {
-		return nil, err
+		return err
 	}
 	srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}
-	return srv, nil
+	return nil
 }
 
 // serveUntil serves until ctx is done.
