@@ -2,7 +2,6 @@ package cisco_test
 
 import (
 	"context"
-	"fmt"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -221,60 +220,4 @@ func TestFeedback(t *testing.T) {
 	cancel()
 	wg.Wait()
 	assert.Empty(t, d.Webhooks())
-}
-
-// 200 devices are restarted, written to by others, cut off and slow, while
-// their lists change. Once that has stopped, one Show for each sets it right,
-// and no device was ever given two calls at once.
-func TestSoak(t *testing.T) {
-	const devices, rounds = 200, 4
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 64)
-	for i := range devices {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			d := ciscotest.New(&ciscotest.Options{Name: fmt.Sprint("room ", i)})
-			if !assert.NoError(t, d.Start("")) {
-				return
-			}
-			defer d.Close()
-			ep, err := cisco.New(d.Addr(), password(d), &cisco.Options{Fingerprint: d.Fingerprint(), Rate: 14})
-			if !assert.NoError(t, err) {
-				return
-			}
-			assert.NoError(t, ep.Show(t.Context(), someMeetings(1)))
-			for r := range rounds {
-				switch (i + r) % 6 {
-				case 0:
-					d.Reboot()
-				case 1:
-					d.WriteForeign()
-				case 2:
-					d.Unplug()
-				case 3:
-					d.SetSkew(time.Duration(i) * time.Hour)
-				case 4:
-					d.SetFault(ciscotest.FaultTruncated)
-				case 5:
-					d.SetFault(ciscotest.FaultBusy)
-				}
-				ep.Show(t.Context(), someMeetings(2+(i+r)%5)) //nolint:errcheck // it may fail: what counts is the end
-				d.Plug()
-				d.SetFault(ciscotest.FaultNone)
-				d.SetSkew(0)
-			}
-			want := someMeetings(1 + i%5)
-			assert.NoError(t, ep.Show(t.Context(), want), "device %d", i)
-			got := shown(d)
-			if assert.Len(t, got, len(want), "device %d", i) {
-				for k := range want {
-					assert.Equal(t, want[k].ID, got[k].ID)
-					assert.Equal(t, want[k].Join, got[k].Join)
-				}
-			}
-			assert.Zero(t, d.Stats().Overlaps)
-		})
-	}
-	wg.Wait()
 }

@@ -441,7 +441,6 @@ func (d *Device) enqueue(kind int) (wait time.Duration, ok bool) {
 	defer d.mu.Unlock()
 	d.stats.Requests++
 	if d.fault == FaultBusy {
-		d.stats.Refused++
 		return 0, false
 	}
 	if d.opts.NoRateLimit {

@@ -74,8 +74,12 @@ func (d *Device) StartOn(l net.Listener) error {
 		return errors.New("the device is already on the network")
 	}
 	d.addr = l.Addr().String()
+	// A connection that became a WebSocket is no longer the server's to end.
+	life, end := context.WithCancel(context.Background())
+	d.stops = append(d.stops, end)
 	d.server = &http.Server{
 		Handler:           d.Handler(),
+		BaseContext:       func(net.Listener) context.Context { return life },
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}

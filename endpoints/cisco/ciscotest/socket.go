@@ -75,7 +75,7 @@ func (d *Device) socket(w http.ResponseWriter, r *http.Request) {
 	defer c.CloseNow()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	s := &rpcSession{d: d, role: role, subs: map[int][]string{}, send: func(v any) error { return d.sendJSON(ctx, c, v) }}
+	s := &rpcSession{d: d, role: role, mu: make(turn, 1), subs: map[int][]string{}, send: func(v any) error { return d.sendJSON(ctx, c, v) }}
 	sub := d.subscribe()
 	defer d.unsubscribe(sub)
 	var events sync.WaitGroup
@@ -134,10 +134,17 @@ type rpcSession struct {
 	role Role
 	send func(any) error
 
-	mu   sync.Mutex // also one message at a time
+	mu   turn // also one message at a time, which may take a slow device long
 	subs map[int][]string
 	last int
 }
+
+// turn is a lock that somebody may hold while time goes on: unlike a sync.Mutex
+// it lets the clock of testing/synctest advance meanwhile.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
 
 func (s *rpcSession) event(c change) {
 	s.mu.Lock()
