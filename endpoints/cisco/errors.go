@@ -14,7 +14,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
-// ErrTruncated: the device, or something between, has ended an answer too
+// ErrTruncated says that the device, or something between, has ended an answer too
 // early. The next Show sets right what may have come of the call.
 var ErrTruncated = errors.New("the device's answer was cut off")
 

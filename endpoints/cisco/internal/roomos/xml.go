@@ -100,7 +100,7 @@ func isControl(b byte) bool {
 	return b < 0x20 && b != '\t' && b != '\n' && b != '\r'
 }
 
-// ErrTruncated: the document ends too early.
+// ErrTruncated says that the document ends too early.
 var ErrTruncated = errors.New("truncated XML")
 
 // parsePlain reads a document of elements, attributes and text: no comments,
