@@ -149,7 +149,9 @@ func TestSoak(t *testing.T) {
 		}
 		var mu sync.Mutex
 		plans := map[string][]otj.Meeting{}
-		svc, err := otj.New(rooms, &otj.Options{OnReport: func(room string, r otj.Report) {
+		// What repairs the devices is the adapter, not the service, which writes again
+		// now and then whatever they show.
+		svc, err := otj.New(rooms, &otj.Options{Reassert: 24 * time.Hour, OnReport: func(room string, r otj.Report) {
 			mu.Lock()
 			defer mu.Unlock()
 			plans[room] = r.Meetings
