@@ -256,8 +256,8 @@ func BenchmarkFleetMemory(b *testing.B) {
 					runtime.GC()
 				}
 				heapNow, stackNow := inUse()
-				b.ReportMetric(float64(heapNow-heap)/fleetSize, "heap-B/device")
-				b.ReportMetric(float64(stackNow-stack)/fleetSize, "stack-B/device")
+				b.ReportMetric((float64(heapNow)-float64(heap))/fleetSize, "heap-B/device")
+				b.ReportMetric((float64(stackNow)-float64(stack))/fleetSize, "stack-B/device")
 				cancel()
 				wg.Wait()
 				runtime.KeepAlive(eps)
