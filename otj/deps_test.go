@@ -60,6 +60,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"examples/simulated-cisco", "endpoints/cisco/ciscotest"},
 	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 

@@ -1,14 +1,10 @@
 package cisco_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -73,80 +69,27 @@ func TestPeerJsxapi(t *testing.T) {
 
 // macroRun is the macro, running in Node with a device behind it.
 type macroRun struct {
+	*ciscotest.Macro
 	t      *testing.T
-	d      *ciscotest.Device
-	in     io.Writer
 	puts   chan string
 	alerts chan string
-	saved  map[string]string
 }
 
 func runMacro(t *testing.T, d *ciscotest.Device, source string, saved map[string]string) *macroRun {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(dir, "node_modules", "xapi"), os.DirFS("testdata/node/xapi")))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "otj.mjs"), []byte(source), 0o600))
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(dir, "otj.mjs"))
-	cmd.Env = append(os.Environ(), "NODE_NO_WARNINGS=1")
+	r := &macroRun{nil, t, make(chan string, 100), make(chan string, 100)}
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	in, err := cmd.StdinPipe()
+	var err error
+	r.Macro, err = d.RunMacro(t.Context(), source, &ciscotest.MacroOptions{
+		Saved: saved, Stderr: &stderr, Put: func(body string) { r.puts <- body }, Alert: func(text string) { r.alerts <- text },
+	})
 	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	r := &macroRun{t, d, in, make(chan string, 100), make(chan string, 100), saved}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s := bufio.NewScanner(out)
-		s.Buffer(nil, 4<<20)
-		for s.Scan() {
-			r.serve(s.Bytes())
-		}
-	}()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-done
-		cmd.Wait()
+		assert.NoError(t, r.Stop())
 		if t.Failed() {
 			t.Logf("the macro said: %s", &stderr)
 		}
 	})
 	return r
-}
-
-func (r *macroRun) serve(line []byte) {
-	var m struct {
-		ID         int
-		Call, Body string
-		Params     map[string]any
-	}
-	if err := json.Unmarshal(line, &m); err != nil {
-		r.alerts <- "not JSON: " + string(line)
-		return
-	}
-	answer := map[string]any{"id": m.ID, "result": map[string]string{"status": "OK"}}
-	switch {
-	case strings.HasPrefix(m.Call, "Status "):
-		answer["result"] = r.d.Status(strings.TrimPrefix(m.Call, "Status "))
-	case m.Call == "Bookings Put":
-		if err := r.d.Put(m.Body); err != nil {
-			answer["error"] = err.Error()
-		}
-		r.puts <- m.Body
-	case m.Call == "Macros Macro Save":
-		r.saved[m.Params["Name"].(string)] = m.Body
-	case m.Call == "Macros Macro Get":
-		body, ok := r.saved[m.Params["Name"].(string)]
-		if !ok {
-			answer["error"] = "no such macro"
-		}
-		answer["result"] = map[string]any{"Macro": []any{map[string]string{"Content": body}}}
-	case m.Call == "Alert":
-		r.alerts <- m.Params["Text"].(string)
-	}
-	data, _ := json.Marshal(answer)
-	r.in.Write(append(data, '\n'))
 }
 
 func (r *macroRun) waitPut() {
@@ -180,7 +123,7 @@ func TestPeerMacro(t *testing.T) {
 	assert.Len(t, d.Bookings(), 3)
 
 	d.Reboot()
-	io.WriteString(r.in, `{"event":"SyncRequired"}`+"\n")
+	require.NoError(t, r.Event("SyncRequired"))
 	r.waitPut()
 	assert.Len(t, d.Bookings(), 3)
 
