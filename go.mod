@@ -18,7 +18,15 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
-require github.com/Azure/azure-sdk-for-go/sdk/internal v1.13.0 // indirect
+require (
+	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0 // indirect
+	github.com/Azure/azure-sdk-for-go/sdk/internal v1.13.0 // indirect
+	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c // indirect
+	golang.org/x/sync v0.24.0 // indirect
+)
 
 require (
 	github.com/PuerkitoBio/goquery v1.13.0
