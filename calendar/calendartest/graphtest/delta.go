@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -173,12 +174,12 @@ func (s *Server) changes(m *Mailbox, t *deltaToken, p *prefs) []listed {
 func (s *Server) seriesChanges(m *Mailbox, it *item, t *deltaToken, p *prefs,
 	add func(seq, n int, slot string, value func() map[string]any), remove func(seq, n int, slot string),
 ) {
-	now := map[string]bool{}
+	now := map[string]bool{} // slots in the window, or dealt with
 	if !it.deleted {
 		inside := 0
 		for _, slot := range slotsOf(&it.ev, it.rec, it.exc, t.Window) {
-			now[slot] = true
 			x := it.exc[slot]
+			now[slot] = x != nil
 			switch {
 			case x != nil && x.deleted:
 				remove(later(x.changed, it.slots).seq, it.n, slot)
@@ -190,7 +191,7 @@ func (s *Server) seriesChanges(m *Mailbox, it *item, t *deltaToken, p *prefs,
 				remove(later(x.changed, it.slots).seq, it.n, slot)
 			default:
 				o := occurrence{it, slot, "occurrence", it.occurrence(slot), it.slots}
-				if t.Window.Overlaps(o.ev.span()) {
+				if now[slot] = t.Window.Overlaps(o.ev.span()); now[slot] {
 					inside++
 					add(it.slots.seq, it.n, slot, func() map[string]any { return m.sparse(o, p) })
 				}
@@ -216,7 +217,9 @@ func (s *Server) seriesChanges(m *Mailbox, it *item, t *deltaToken, p *prefs,
 	}
 	for i := range it.past {
 		old := &it.past[i]
-		for _, slot := range slotsOf(&old.ev, &old.rec, old.exc, t.Window) {
+		// Its exceptions too, wherever they ended: they may have been in the window.
+		gone := slices.AppendSeq(slotsOf(&old.ev, &old.rec, old.exc, t.Window), maps.Keys(old.exc))
+		for _, slot := range gone {
 			if !now[slot] {
 				remove(old.seq, it.n, slot)
 			}

@@ -125,7 +125,7 @@ func (m *Mailbox) SetEntries(entries []calendartest.Entry) {
 			continue
 		}
 		if rec != nil && !it.ev.Start.Equal(ev.Start) {
-			it.past = append(it.past, past{m.seq + 1, it.ev, *it.rec, it.exc, false})
+			it.past = append(it.past, past{m.seq + 1, it.ev, *it.rec, it.exc})
 		}
 		it.ev = ev
 		m.touch(it, "", true)

@@ -113,11 +113,10 @@ type exception struct {
 
 // past is what the occurrences of a series were before a change took them away.
 type past struct {
-	seq   int // of that change
-	ev    Event
-	rec   Recurrence
-	exc   map[string]*exception
-	whole bool // deleted with the series
+	seq int // of that change
+	ev  Event
+	rec Recurrence
+	exc map[string]*exception
 }
 
 // AddMailbox adds a mailbox to a tenant.
@@ -243,7 +242,7 @@ func (m *Mailbox) edit(id string, edit func(*Event, *Recurrence)) error {
 		}
 		moved = !e.Start.Equal(it.ev.Start) || !e.End.Equal(it.ev.End) || e.AllDay != it.ev.AllDay || !r.equal(it.rec)
 		if moved {
-			it.past = append(it.past, past{m.seq + 1, it.ev, *it.rec, it.exc, false})
+			it.past = append(it.past, past{m.seq + 1, it.ev, *it.rec, it.exc})
 			it.exc = map[string]*exception{}
 		}
 		it.rec = &r
@@ -277,7 +276,7 @@ func (m *Mailbox) delete(it *item, slot string) {
 	it.deleted = true
 	m.touch(it, "", true)
 	if it.rec != nil {
-		it.past = append(it.past, past{m.seq, it.ev, *it.rec, it.exc, true})
+		it.past = append(it.past, past{m.seq, it.ev, *it.rec, it.exc})
 	}
 	m.tell(it, "deleted")
 }
