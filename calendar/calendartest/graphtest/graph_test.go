@@ -1,7 +1,6 @@
 package graphtest_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -335,11 +334,4 @@ func TestSelectKnowsEveryProperty(t *testing.T) {
 		return has || n == "originalStart" || n == "cancelledOccurrences"
 	})
 	assert.Empty(t, missing)
-}
-
-func asJSON(t testing.TB, v any) string {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(raw)
 }
