@@ -49,11 +49,12 @@ func (s *Server) open(token string) (t deltaToken, ok bool) {
 	return t, err == nil && json.Unmarshal(raw, &t) == nil
 }
 
-// listed is one entry of a delta answer.
-type listed struct {
-	seq  int
-	key  uint64 // spreads entries of one change: their order means nothing
-	json func() map[string]any
+// unit is what a delta answer lists together, on one page: a single event, or a
+// series with its occurrences.
+type unit struct {
+	seq    int
+	key    uint64 // spreads units of one change: their order means nothing
+	values func() []any
 }
 
 // delta answers calendarView/delta.
@@ -100,18 +101,16 @@ func (c *call) delta(p *prefs) *graphError {
 
 	list := c.s.changes(c.mbx, &t, p)
 	value := []any{}
-	more := len(list) > t.Size
-	switch {
-	case c.fx.Empty:
-		more = true
-	default:
-		list = list[:min(len(list), t.Size)]
-		for _, l := range list {
-			value = append(value, l.json())
+	more := c.fx.Empty
+	for i, u := range list {
+		if more {
+			break
 		}
-		if len(list) > 0 && !c.fx.Repeat {
-			t.Seq, t.Key = list[len(list)-1].seq, list[len(list)-1].key
+		value = append(value, u.values()...)
+		if !c.fx.Repeat {
+			t.Seq, t.Key = u.seq, u.key
 		}
+		more = len(value) >= t.Size && i < len(list)-1
 	}
 	out := map[string]any{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#Collection(event)", "value": value}
 	link := func(name string) string {
@@ -133,98 +132,128 @@ func (c *call) delta(p *prefs) *graphError {
 }
 
 // changes lists what a round still has to list. The caller holds mu.
-func (s *Server) changes(m *Mailbox, t *deltaToken, p *prefs) []listed {
-	var out []listed
-	full := t.From == 0
-	add := func(seq, n int, slot string, value func() map[string]any) {
-		if seq <= t.From || seq > t.To {
-			return
-		}
-		h := fnv.New64a()
-		fmt.Fprintf(h, "%d.%s", n, slot)
-		l := listed{seq, h.Sum64(), value}
-		if seq > t.Seq || seq == t.Seq && l.key > t.Key {
-			out = append(out, l)
-		}
-	}
-	// Graph also says "deleted" of events that the window does not have.
-	remove := func(seq, n int, slot string) {
-		if !full {
-			add(seq, n, slot, func() map[string]any {
-				return map[string]any{"@odata.type": "#microsoft.graph.event", "id": m.eventID(p.immutable, n, slot), "@removed": map[string]any{"reason": "deleted"}}
-			})
-		}
-	}
+func (s *Server) changes(m *Mailbox, t *deltaToken, p *prefs) []unit {
+	var out []unit
 	for _, it := range m.items {
-		if it.rec == nil {
-			o := occurrence{it, "", "singleInstance", it.ev, it.changed}
-			if !it.deleted && t.Window.Overlaps(it.ev.span()) {
-				add(it.changed.seq, it.n, "", func() map[string]any { return s.whole(m, o, p) })
-			} else {
-				remove(it.changed.seq, it.n, "")
-			}
+		u := unit{seq: it.lastChange()}
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%d", it.n)
+		u.key = h.Sum64()
+		if u.seq <= t.From || u.seq > t.To || u.seq < t.Seq || u.seq == t.Seq && u.key <= t.Key {
 			continue
 		}
-		s.seriesChanges(m, it, t, p, add, remove)
+		if it.rec != nil {
+			u.values = func() []any { return s.seriesChanges(m, it, t, p, u.key) }
+		} else {
+			u.values = func() []any {
+				if !it.deleted && t.Window.Overlaps(it.ev.span()) {
+					return []any{s.whole(m, occurrence{it, "", "singleInstance", it.ev, it.changed}, p)}
+				}
+				// Graph also says "deleted" of what the window never had.
+				return m.removed(it, "", t, p)
+			}
+		}
+		out = append(out, u)
 	}
-	slices.SortFunc(out, func(a, b listed) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.key, b.key)) })
+	slices.SortFunc(out, func(a, b unit) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.key, b.key)) })
 	return out
 }
 
-func (s *Server) seriesChanges(m *Mailbox, it *item, t *deltaToken, p *prefs,
-	add func(seq, n int, slot string, value func() map[string]any), remove func(seq, n int, slot string),
-) {
-	now := map[string]bool{} // slots in the window, or dealt with
+// lastChange is that of the item, its occurrences included.
+func (it *item) lastChange() int {
+	seq := it.changed.seq
+	for _, x := range it.exc {
+		seq = max(seq, x.changed.seq)
+	}
+	return seq
+}
+
+// removed says that an event is gone. A round from the beginning does not.
+func (m *Mailbox) removed(it *item, slot string, t *deltaToken, p *prefs) []any {
+	if t.From == 0 {
+		return nil
+	}
+	return []any{map[string]any{
+		"@odata.type": "#microsoft.graph.event", "id": m.eventID(p.immutable, it.n, slot), "@removed": map[string]any{"reason": "deleted"},
+	}}
+}
+
+// seriesChanges lists a series of which anything has changed: the master and
+// every occurrence in the window. See Options.ListRemovedOccurrences for those
+// that are gone.
+func (s *Server) seriesChanges(m *Mailbox, it *item, t *deltaToken, p *prefs, key uint64) []any {
+	var out []any
+	inside := map[string]bool{}
+	changed := it.slots.seq
 	if !it.deleted {
-		inside := 0
 		for _, slot := range slotsOf(&it.ev, it.rec, it.exc, t.Window) {
-			x := it.exc[slot]
-			now[slot] = x != nil
-			switch {
-			case x != nil && x.deleted:
-				remove(later(x.changed, it.slots).seq, it.n, slot)
-			case x != nil && t.Window.Overlaps(x.ev.span()):
-				inside++
-				o := occurrence{it, slot, "exception", x.ev, later(x.changed, it.slots)}
-				add(o.at.seq, it.n, slot, func() map[string]any { return s.whole(m, o, p) })
-			case x != nil:
-				remove(later(x.changed, it.slots).seq, it.n, slot)
-			default:
-				o := occurrence{it, slot, "occurrence", it.occurrence(slot), it.slots}
-				if now[slot] = t.Window.Overlaps(o.ev.span()); now[slot] {
-					inside++
-					add(it.slots.seq, it.n, slot, func() map[string]any { return m.sparse(o, p) })
-				}
+			o := occurrence{it, slot, "occurrence", Event{}, it.slots}
+			if x := it.exc[slot]; x == nil {
+				o.ev = it.occurrence(slot)
+			} else if x.deleted {
+				continue
+			} else {
+				o.kind, o.ev, o.at = "exception", x.ev, later(x.changed, it.slots)
+			}
+			if !t.Window.Overlaps(o.ev.span()) {
+				continue
+			}
+			inside[slot] = true
+			if o.kind == "exception" {
+				out = append(out, s.whole(m, o, p))
+			} else {
+				out = append(out, m.sparse(o, p))
 			}
 		}
-		start, _ := it.ev.span()
-		switch {
-		case inside == 0:
-			remove(it.changed.seq, it.n, "")
-		case !s.opts.OmitOldMasters || !start.Before(t.Window.From):
-			o := occurrence{it, "", "seriesMaster", it.ev, it.changed}
-			add(it.changed.seq, it.n, "", func() map[string]any { return s.whole(m, o, p) })
+		for _, x := range it.exc {
+			changed = max(changed, x.changed.seq)
 		}
-		// A slot that was moved out of the window and whose own day is not in it
-		// either: the client may hold it.
-		for slot, x := range it.exc {
-			if !now[slot] {
-				remove(x.changed.seq, it.n, slot)
+	}
+	if len(inside) > 0 {
+		if s.opts.SparseSeriesUpdates && t.From > 0 && changed <= t.From {
+			out = nil // only the text
+		}
+		if start, _ := it.ev.span(); !s.opts.OmitOldMasters || !start.Before(t.Window.From) {
+			master := s.whole(m, occurrence{it, "", "seriesMaster", it.ev, it.changed}, p)
+			if key%2 == 0 {
+				out = slices.Insert(out, 0, any(master))
+			} else {
+				out = append(out, master)
 			}
 		}
 	} else {
-		remove(it.changed.seq, it.n, "")
+		out = m.removed(it, "", t, p)
 	}
-	for i := range it.past {
-		old := &it.past[i]
-		// Its exceptions too, wherever they ended: they may have been in the window.
-		gone := slices.AppendSeq(slotsOf(&old.ev, &old.rec, old.exc, t.Window), maps.Keys(old.exc))
-		for _, slot := range gone {
-			if !now[slot] {
-				remove(old.seq, it.n, slot)
+	if s.opts.ListRemovedOccurrences {
+		for _, slot := range it.formerly(t) {
+			if !inside[slot] {
+				out = append(out, m.removed(it, slot, t, p)...)
 			}
 		}
 	}
+	return out
+}
+
+// formerly returns the slots of occurrences that the window may have had when a
+// token was made.
+func (it *item) formerly(t *deltaToken) []string {
+	had := map[string]bool{}
+	for slot, x := range it.exc {
+		had[slot] = x.changed.seq > t.From
+	}
+	for i := range it.past {
+		if old := &it.past[i]; old.seq > t.From {
+			for _, slot := range slotsOf(&old.ev, &old.rec, old.exc, t.Window) {
+				had[slot] = true
+			}
+			// Its exceptions too, wherever they ended: they may have been in the window.
+			for slot := range old.exc {
+				had[slot] = true
+			}
+		}
+	}
+	maps.DeleteFunc(had, func(_ string, yes bool) bool { return !yes })
+	return slices.Sorted(maps.Keys(had))
 }
 
 // whole is an event as delta lists it: with its type, and without what Graph

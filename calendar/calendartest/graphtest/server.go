@@ -64,6 +64,14 @@ type Options struct {
 	// OmitOldMasters leaves the masters of series that began before the window
 	// out of delta answers; a client has to ask for them.
 	OmitOldMasters bool
+	// ListRemovedOccurrences makes delta say which occurrences of a series are
+	// gone, each as "@removed". Graph has been seen not to: it lists the master
+	// and the occurrences that remain, all on one page, and of a series that is
+	// gone from the window the master alone as "@removed". A client has to find
+	// out for itself which occurrences are missing.
+	// https://stackoverflow.com/questions/55641502,
+	// https://github.com/microsoftgraph/microsoft-graph-docs/pull/4501
+	ListRemovedOccurrences bool
 	// SparseSeriesUpdates makes delta list only the master when the text of a
 	// series has changed, and not its occurrences.
 	SparseSeriesUpdates bool
