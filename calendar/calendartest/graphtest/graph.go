@@ -2,11 +2,13 @@ package graphtest
 
 import (
 	"cmp"
+	"compress/gzip"
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -457,10 +459,21 @@ func (c *call) answer(p *prefs, v map[string]any) {
 	writeJSON(c.w, http.StatusOK, v)
 }
 
+// maxRequest is the size of a request in bytes; Graph's limit is 4 MB too.
+const maxRequest = 4 << 20
+
 // readJSON reads the body of a request.
 func (c *call) readJSON(v any) *graphError {
-	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, 4<<20) // Graph's limit too
-	err := json.NewDecoder(c.r.Body).Decode(v)
+	var body io.Reader = http.MaxBytesReader(c.w, c.r.Body, maxRequest)
+	var err error
+	if c.r.Header.Get("Content-Encoding") == "gzip" { // as Microsoft's own client sends them
+		if body, err = gzip.NewReader(body); err == nil {
+			body = io.LimitReader(body, maxRequest)
+		}
+	}
+	if err == nil {
+		err = json.NewDecoder(body).Decode(v)
+	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
