@@ -61,6 +61,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
+	{"examples/graph-to-cisco", "calendar calendar/calendartest/graphtest calendar/msgraph otj endpoints/cisco endpoints/cisco/ciscotest github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity"},
 	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
