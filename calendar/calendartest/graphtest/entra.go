@@ -233,12 +233,7 @@ func (s *Server) serveEntra(w http.ResponseWriter, r *http.Request) {
 	}
 	switch rest {
 	case "discovery/instance":
-		// https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
-		writeJSON(w, http.StatusOK, map[string]any{
-			"tenant_discovery_endpoint": origin(r) + "/" + name + "/v2.0/.well-known/openid-configuration",
-			"api-version":               "1.1",
-			"metadata":                  []any{map[string]any{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host}}},
-		})
+		s.instanceDiscovery(w, r)
 		return
 	case "v2.0/adminconsent", "adminconsent":
 		s.adminConsent(w, r, name, rest[0] == 'v')
@@ -275,6 +270,22 @@ func (s *Server) serveEntra(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.serveToken(w, r, t)
 	}
+}
+
+// instanceDiscovery says that an authority is one of Entra's, as clients want to
+// know of hosts that they have not heard of. This server knows every host.
+func (s *Server) instanceDiscovery(w http.ResponseWriter, r *http.Request) {
+	u, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
+	tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if err != nil || u.Host == "" || tenant == "" {
+		entraError(s, w, http.StatusBadRequest, "invalid_instance", 50049, "Unknown or invalid instance.")
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"tenant_discovery_endpoint": u.Scheme + "://" + u.Host + "/" + tenant + "/v2.0/.well-known/openid-configuration",
+		"api-version":               "1.1",
+		"metadata":                  []any{map[string]any{"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host}}},
+	})
 }
 
 // serveToken is the client credentials flow. The caller holds s.mu.

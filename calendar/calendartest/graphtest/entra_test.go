@@ -9,9 +9,11 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -111,12 +113,39 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
-// azidentity asks for the instance first, where it is not told to leave that out.
+// toFake sends the requests for any host to the fake.
+type toFake struct {
+	site  *graphtest.Site
+	paths *[]string
+}
+
+func (f toFake) Do(r *http.Request) (*http.Response, error) {
+	*f.paths = append(*f.paths, r.URL.Host+r.URL.Path)
+	to, err := url.Parse(f.site.URL)
+	if err != nil {
+		return nil, err
+	}
+	r.Host, r.URL.Host = r.URL.Host, to.Host
+	return f.site.Client().Do(r)
+}
+
+// azidentity asks whether the authority is one of Entra's, where it is not told
+// to leave that out.
 func TestDiscovery(t *testing.T) {
 	c := newClient(t, nil)
-	a := c.get("/common/discovery/instance?api-version=1.1&authorization_endpoint=" + url.QueryEscape(c.site.URL+"/common/oauth2/v2.0/authorize"))
-	assert.Equal(t, http.StatusOK, a.status)
-	assert.Contains(t, a.body["tenant_discovery_endpoint"], "/common/v2.0/.well-known/openid-configuration")
+	var paths []string
+	o := options(c.site)
+	o.Cloud.ActiveDirectoryAuthorityHost, o.Transport = "https://login.fake.example/", toFake{c.site, &paths}
+	cred, err := azidentity.NewClientSecretCredential(c.site.Tenant.ID(), c.site.App.ClientID(), string(c.site.Secret), &azidentity.ClientSecretCredentialOptions{ClientOptions: o})
+	require.NoError(t, err)
+	_, err = cred.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}})
+	require.NoError(t, err)
+	tenant := c.site.Tenant.ID()
+	assert.Equal(t, []string{"login.microsoftonline.com/common/discovery/instance", "login.fake.example/" + tenant + "/v2.0/.well-known/openid-configuration",
+		"login.fake.example/" + tenant + "/oauth2/v2.0/token"}, slices.Compact(paths))
+	assert.Equal(t, http.StatusBadRequest, c.get("/common/discovery/instance?authorization_endpoint=x").status)
+
+	var a answer
 	for _, name := range []string{c.site.Tenant.ID(), c.site.Tenant.Domain()} {
 		a = c.get("/" + name + "/v2.0/.well-known/openid-configuration")
 		assert.Equal(t, c.site.URL+"/"+c.site.Tenant.ID()+"/v2.0", a.body["issuer"])

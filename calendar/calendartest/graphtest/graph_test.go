@@ -253,6 +253,21 @@ func TestThrottling(t *testing.T) {
 	wg.Wait()
 }
 
+// An app has a limit of its own, for all mailboxes and tenants.
+func TestAppQuota(t *testing.T) {
+	c := newClient(t, &graphtest.Options{PerAppQuota: 3})
+	for i, want := range []int{200, 200, 200, 429} {
+		m := []*graphtest.Mailbox{c.site.Room, c.site.Other}[i%2]
+		a := c.get(room(m) + "/calendarView" + span(week))
+		assert.Equal(t, want, a.status)
+		assert.Equal(t, want == 429, a.header.Get("Retry-After") != "")
+	}
+	another := c.site.AddApp("Another")
+	c.site.Tenant.Consent(another, graphtest.CalendarsRead)
+	c.token = c.site.Tenant.Token(another)
+	assert.Equal(t, http.StatusOK, c.get(room(c.site.Room)+"/calendarView"+span(week)).status)
+}
+
 // Each fault happens as often as it says, and to whom it says.
 func TestFaults(t *testing.T) {
 	c := newClient(t, &graphtest.Options{PageSize: 2})

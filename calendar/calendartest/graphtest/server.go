@@ -98,6 +98,8 @@ type Options struct {
 	// after the first; it doubles. The default is 50 ms (Graph: up to 4 hours).
 	Attempts int
 	Backoff  time.Duration
+	// DuplicateNotifications posts every notification twice, as happens.
+	DuplicateNotifications bool
 }
 
 // Server is the fake. It is an [http.Handler], and safe for concurrent use.

@@ -194,6 +194,9 @@ func (s *Server) deliver(sub *subscription) {
 		s.mu.Unlock()
 
 		accepted := s.send(msg.url, values)
+		if accepted && s.opts.DuplicateNotifications {
+			s.send(msg.url, values)
+		}
 		s.mu.Lock()
 		switch {
 		case accepted:

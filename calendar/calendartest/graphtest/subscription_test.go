@@ -174,6 +174,14 @@ func TestNotificationRetries(t *testing.T) {
 	assert.Equal(t, "missed", got[1]["lifecycleEvent"])
 }
 
+func TestDuplicateNotifications(t *testing.T) {
+	c, hook := newClient(t, &graphtest.Options{DuplicateNotifications: true}), newSubscriber(t)
+	require.Equal(t, http.StatusCreated, c.do(http.MethodPost, "/v1.0/subscriptions", hook.request(c, time.Hour)).status)
+	c.site.Room.AddSingle(meeting("a", 1, 9))
+	got := hook.next(2)
+	assert.Equal(t, got[0]["id"], got[1]["id"])
+}
+
 func TestSubscriptionErrors(t *testing.T) {
 	c, hook := newClient(t, nil), newSubscriber(t)
 	post := func(change func(m map[string]any)) answer {
