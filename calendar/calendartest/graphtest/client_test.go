@@ -41,7 +41,7 @@ func newClient(t testing.TB, opts *graphtest.Options) *client {
 	site := graphtest.NewSite(opts)
 	t.Cleanup(site.Close)
 	return &client{t: t, site: site, token: site.Tenant.Token(site.App),
-		http: &http.Client{Transport: checking{t, site.Client().Transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+		http: &http.Client{Timeout: 20 * time.Second, Transport: checking{t, site.Client().Transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 type answer struct {

@@ -201,6 +201,7 @@ func TestDeltaTokens(t *testing.T) {
 	f.round()
 	link := f.link
 	for _, wrong := range []string{
+		link + "x",
 		strings.Replace(link, "deltatoken=", "deltatoken=x", 1),
 		strings.Replace(link, url.PathEscape(m.Address()), url.PathEscape(c.site.Other.Address()), 1),
 		room(m) + "/calendarView/delta?$deltatoken=invented",

@@ -53,7 +53,8 @@ func TestView(t *testing.T) {
 	assert.Equal(t, map[string]any{"contentType": "text", "content": "Meeting 0"}, got.body["body"])
 	assert.NotEqual(t, id, got.body["id"], "without the header an ID is not immutable")
 	assert.Equal(t, http.StatusNotFound, c.get(room(m)+"/events/"+strings.ToLower(id)).status, "letter case counts")
-	assert.Equal(t, http.StatusNotFound, c.get(room(c.site.Other)+"/events/"+id).status)
+	c.site.Other.AddSingle(meeting("another", 0, 0))
+	assert.Equal(t, http.StatusNotFound, c.get(room(c.site.Other)+"/events/"+id).status, "an ID is of one mailbox")
 
 	for target, code := range map[string]string{
 		room(m) + "/calendarView":       "ErrorInvalidParameter",
@@ -212,7 +213,8 @@ func TestBatch(t *testing.T) {
 	assert.Equal(t, map[float64]int{200: 19, 429: 1}, seen)
 	assert.LessOrEqual(t, c.site.Stats().Concurrent[c.site.Room.Address()], 4)
 
-	assert.Equal(t, http.StatusBadRequest, post(append(many, many[0])...).status, "21 are too many")
+	one := map[string]any{"id": "one more", "method": "GET", "url": view}
+	assert.Equal(t, http.StatusBadRequest, post(append(many, one)...).status, "21 are too many")
 	assert.Equal(t, http.StatusBadRequest, post().status)
 	assert.Equal(t, http.StatusBadRequest, post(many[0], many[0]).status, "the same id twice")
 	assert.Equal(t, http.StatusBadRequest, c.do(http.MethodPost, "/v1.0/$batch", "text").status)
@@ -318,6 +320,12 @@ func TestFaults(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, c.get(room(c.site.Other)+"/calendarView"+span(week)).status)
 
 	c.site.ClearFaults()
+	c.site.Inject(graphtest.Fault{Skip: 2, Count: 2, Status: 503})
+	var got []int
+	for range 5 {
+		got = append(got, c.get(view).status)
+	}
+	assert.Equal(t, []int{200, 200, 503, 503, 200}, got)
 	c.site.Inject(graphtest.Fault{Probability: 0.5, Status: 503})
 	failed := 0
 	for range 100 {
