@@ -75,7 +75,7 @@ func (w *scanner) at(p int) {
 			explicit, i, userAt = SIP, j-4, j
 		}
 	}
-	k := p + 1
+	k := p + 1 + hostWidth(s[p+1:min(len(s), p+256)])
 	for k < len(s) && k < p+256 && (hostByte[s[k]] || s[k] >= utf8.RuneSelf) {
 		if s[k] >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[k:])
@@ -202,7 +202,7 @@ func containsFold(s, sub string) bool {
 // address records a dial address, unless it is hidden or one too many.
 func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int) *found {
 	w.done = max(w.done, end)
-	if w.hides(start) {
+	if !hostLabels(host) || w.hides(start) {
 		return nil
 	}
 	if len(w.found) >= maxCandidates {

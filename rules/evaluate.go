@@ -25,7 +25,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		uri = sc.webScheme(uri)
 		// What a gateway has taken from a sentence may end with its punctuation.
 		uri = trimLink(uri)
-		if l, ok = cut(uri); !ok || l.user || len(l.host) > 253 || l.host[0] == '.' || strings.IndexByte(l.host, '%') >= 0 || strings.Contains(l.host, "..") {
+		if l, ok = cut(uri); !ok || l.user || !hostLabels(l.host) {
 			return
 		}
 		if depth > maxDepth {
@@ -190,7 +190,7 @@ func (sc *scratch) launcher(l *link) string {
 	a := &sc.a
 	begins := false
 	for _, p := range launcherPaths {
-		begins = begins || hasPrefixFold(l.path, p)
+		begins = begins || len(l.path) > 1 && lower(l.path[1]) == p[1] && hasPrefixFold(l.path, p)
 	}
 	switch {
 	case !begins || !hostIn(l.host, teamsLaunchHosts):
@@ -396,13 +396,31 @@ func (sc *scratch) cvi(l *link, f *found) bool {
 
 // validHost reports whether s can be the host of a dial address.
 func validHost(s string) bool {
-	if len(s) < 3 || len(s) > 253 || strings.IndexByte(s, '.') < 1 {
+	if len(s) < 3 || strings.IndexByte(s, '.') < 1 || !hostLabels(s) {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
 		if !isHost(s[i]) {
 			return false
 		}
+	}
+	return true
+}
+
+// hostLabels reports whether the dots of a host stand between labels that have 1 to
+// 63 bytes, 253 in all, and have no hyphen at either end (RFC 1123, section 2.1).
+func hostLabels(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for start, i := 0, 0; i <= len(s); i++ {
+		if i < len(s) && s[i] != '.' {
+			continue
+		}
+		if n := i - start; n == 0 || n > 63 || s[start] == '-' || s[i-1] == '-' {
+			return false
+		}
+		start = i + 1
 	}
 	return true
 }

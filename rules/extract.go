@@ -41,13 +41,13 @@ func (sc *scratch) extract(s string, from int, html bool) (uri string, end int) 
 	i := from
 loop:
 	for i < len(s) && len(a.b)-n < maxURI {
-		j := i
-		limit := min(len(s), i+maxURI)
-		for j < limit && urlByte[s[j]] {
+		run := s[i:min(len(s), i+maxURI)]
+		j := 0
+		for j < len(run) && urlByte[run[j]] {
 			j++
 		}
-		a.b = append(a.b, s[i:j]...)
-		if i = j; i >= limit {
+		a.b = append(a.b, run[:j]...)
+		if i += j; j == len(run) {
 			continue
 		}
 		sc.steps++

@@ -14,6 +14,7 @@ var fuzzSeeds = []string{
 	"", riskLink, "Meeting ID: 352 014 000 098 7\nPasscode: Rt7Uv8\nMicrosoft Teams", `<a href="` + riskMeet + `">Join</a><!-- x --><script>"` + riskLink + `"</script>`,
 	"sip:a@b.example;transport=tls h323:192.0.2.1##12#34 pexip://1@vc.example", "https&#58;//zoom&#46;us/j/1&nbsp;2", "> https://zoom.us/j/12345\n> 678?pwd=1", "key@t.plcm.vc VTC Conference ID: 1160000978",
 	"https://urldefense.com/v3/__https://zoom.us/j/1*2__;Pw!!a!b$", "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2Fj%2F1&data=x", "<style><!-- </style><![if !mso]><v:x href=https://zoom.us/j/1>", "a@zoomcrc.com,a@zoomcrc.com", "https://zoom.us/j/1\u00adx．us\\u0026",
+	`<a href="https://pexip.me/teams/t.plcm.vc-/93400127765">j</a>`, "https://pexip.me/teams/vc.acme.example/93400127765",
 }
 
 func events(s string) map[string]*calendar.Event {

@@ -208,10 +208,7 @@ func (w *scanner) scheme(p int) {
 	if h < w.done {
 		return
 	}
-	k := h
-	for k < len(s) && hostByte[s[k]] {
-		k++
-	}
+	k := h + hostWidth(s[h:])
 	if k == len(s) {
 		w.unknown = start
 		if !w.t.known(s[h:k]) {
@@ -263,8 +260,8 @@ func (w *scanner) skip(from int) {
 	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 {
 		return
 	}
-	for i := index(w.s, '&', from); i < end; i = index(w.s, '&', i+1) {
-		if !strings.HasPrefix(w.s[i:], "&amp;") {
+	for i := index(value, '&', 0); i < len(value); i = index(value, '&', i+1) {
+		if !strings.HasPrefix(value[i:], "&amp;") {
 			return
 		}
 	}
@@ -326,10 +323,7 @@ func (w *scanner) boring(k int) bool {
 		return false
 	}
 	i += 9
-	j := i
-	for j < len(s) && hostByte[s[j]] {
-		j++
-	}
+	j := i + hostWidth(s[i:])
 	if j+4 > len(s) || !fold(s[j:j+3], "%2f") {
 		return false
 	}

@@ -136,14 +136,76 @@ func plainRun(s string, i int) int {
 	return i
 }
 
-// blockTag reports whether a tag begins a new line on the screen.
-func blockTag(name string) bool {
-	switch name {
-	case "p", "div", "br", "tr", "li", "ul", "ol", "table", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre",
-		"section", "article", "header", "footer", "dt", "dd", "center", "body", "address":
-		return true
+// tagKind is what a tag does to the screen.
+type tagKind uint8
+
+const (
+	inlineKind tagKind = iota // nothing
+	cellKind                  // a blank
+	blockKind                 // a new line
+	quoteKind                 // a new line, and an older message may begin with it
+	headKind                  // its content is not shown, up to the closing tag
+)
+
+// tagKinds are the tags that do something, by their names as tagName packs them.
+// The map is turned into a table of fixed size, at half its load at most.
+var tagKinds = func() (table [128]struct {
+	name uint64
+	kind tagKind
+}) {
+	for kind, names := range map[tagKind][]string{
+		cellKind: {"td", "th"},
+		blockKind: {"p", "br", "tr", "li", "ul", "ol", "table", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "pre",
+			"section", "article", "header", "footer", "dt", "dd", "center", "body", "address"},
+		quoteKind: {"div"},
+		headKind:  {"style", "script", "head", "title"},
+	} {
+		for _, n := range names {
+			name, _ := tagName(n)
+			i := name * tagSpread >> 57
+			for table[i].name != 0 {
+				i = (i + 1) % uint64(len(table))
+			}
+			table[i].name, table[i].kind = name, kind
+		}
 	}
-	return false
+	return table
+}()
+
+// tagSpread is 2 to the 64th over the golden ratio, as for any such hash.
+const tagSpread = 0x9E3779B97F4A7C15
+
+// tagName packs the name at the start of s into 8 bytes, without regard to case,
+// and returns its length. A longer name than that is 0.
+func tagName(s string) (name uint64, n int) {
+	for n < len(s) && isAlnum(s[n]) && n < 12 {
+		name = name<<8 | uint64(s[n]|0x20)
+		n++
+	}
+	if n > 8 {
+		name = 0
+	}
+	return name, n
+}
+
+// kindOf returns what the tag does whose name s begins with, and the length of
+// the name.
+func kindOf(s string) (tagKind, int) {
+	name, n := tagName(s)
+	if name == 0 {
+		if n > 8 && fold(s[:n], "blockquote") {
+			return quoteKind, n
+		}
+		return inlineKind, n
+	}
+	for i := name * tagSpread >> 57; ; i = (i + 1) % uint64(len(tagKinds)) {
+		switch e := &tagKinds[i]; e.name {
+		case name:
+			return e.kind, n
+		case 0:
+			return inlineKind, n
+		}
+	}
 }
 
 // quoteMarks are how the elements begin that mail programs put around an older
@@ -247,10 +309,9 @@ func (t *screen) tag(s string, i int) int {
 		k++
 	}
 	name := k
-	for k < len(s) && k < name+12 && isAlnum(s[k]) {
-		k++
-	}
-	if k == name && !strings.HasPrefix(rest, "<!") && !strings.HasPrefix(rest, "<?") && !strings.HasPrefix(rest, "</") {
+	kind, n := kindOf(s[name:])
+	k += n
+	if n == 0 && !strings.HasPrefix(rest, "<!") && !strings.HasPrefix(rest, "<?") && !strings.HasPrefix(rest, "</") {
 		t.b = append(t.b, '<')
 		return i + 1
 	}
@@ -258,36 +319,31 @@ func (t *screen) tag(s string, i int) int {
 	if end < len(s) {
 		end++
 	}
-	if k == name+1 && lower(s[name]) != 'p' {
-		return end // such as a, b and i: they change nothing on the screen
-	}
-	var buf [12]byte
-	n := copy(buf[:], s[name:k])
-	for x := range buf[:n] {
-		buf[x] = lower(buf[x])
-	}
-	switch tag := string(buf[:n]); {
-	case name == i+1 && (tag == "style" || tag == "script" || tag == "head" || tag == "title"):
-		var closing string
-		switch tag {
-		case "style":
+	switch opens := name == i+1; kind {
+	case headKind:
+		if !opens {
+			return end
+		}
+		closing := "</title"
+		switch lower(s[name+1]) {
+		case 't':
 			closing = "</style"
-		case "script":
+		case 'c':
 			closing = "</script"
-		case "title":
-			closing = "</title"
-		default:
+		case 'e':
 			return t.head(s, end)
 		}
 		close := indexFold(s, closing, end)
-		if tag != "title" {
+		if closing != "</title" {
 			t.hidden = append(t.hidden, i, close)
 		}
 		return close
-	case tag == "td" || tag == "th":
+	case cellKind:
 		t.space()
-	case blockTag(tag):
-		if name == i+1 && t.quoted < 0 && (tag == "div" || tag == "blockquote") && quotes(rest, n) {
+	case blockKind:
+		t.newline(i)
+	case quoteKind:
+		if opens && t.quoted < 0 && quotes(rest, n) {
 			t.quoted = i
 		}
 		t.newline(i)

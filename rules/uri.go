@@ -46,9 +46,9 @@ func cut(uri string) (l link, ok bool) {
 	}
 	l.scheme = uri[:i]
 	rest := uri[i+3:]
-	end, plain := 0, true
+	end, plain := hostWidth(rest), true
 	for ; end < len(rest) && rest[end] != '/' && rest[end] != '?' && rest[end] != '#' && rest[end] != '\\'; end++ {
-		plain = plain && hostByte[rest[end]]
+		plain = false
 	}
 	host := rest[:end]
 	l.rest = rest[end:]
@@ -182,6 +182,16 @@ func isDigits(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// hostWidth returns the number of bytes at the start of s that a host may have.
+func hostWidth(s string) int {
+	for i := range len(s) {
+		if !hostByte[s[i]] {
+			return i
+		}
+	}
+	return len(s)
 }
 
 func isHost(c byte) bool { return isAlnum(c) || c == '-' || c == '.' }
