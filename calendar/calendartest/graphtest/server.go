@@ -23,10 +23,17 @@
 // lifecycle events, throttling, access policies, and on request the faults that
 // Graph is known to have: see [Fault].
 //
+// [Mailbox.Churn] changes a calendar at random and [Mailbox.Check] compares what
+// a client has with it; [Shapes] are the forms in which rooms get meetings.
+//
 // Facts are those of the documentation at https://learn.microsoft.com/graph and
 // https://learn.microsoft.com/entra/identity-platform; names and types of
-// properties are checked against Graph's published metadata. What is not
-// documented there is a guess, and can be chosen in [Options].
+// properties are checked against Graph's published metadata. What a delta query
+// lists of series is documented badly: the fake does what users of Graph report,
+// and [Options] have what else a client should expect. These are guesses: the
+// codes for damaged delta tokens, the order of calendarView (that of creation),
+// that an exception keeps the ID of its occurrence, and that all-day events
+// begin at midnight in whatever time zone the client asks for.
 //
 // It does not have: delegated permissions, writing to calendars over HTTP (a
 // test edits a [Mailbox] in code), $filter and $search, calendars other than a
