@@ -30,6 +30,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"calendar/ics", "calendar internal/markup internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
 	{"internal/graphjson", "calendar internal/timezone"},
 	{"internal/googlejson", "calendar internal/markup internal/timezone"},
+	{"calendar/calendartest/graphtest", "calendar calendar/calendartest internal/timezone"},
 	{"calendar/msgraph", "calendar internal/graphjson github.com/Azure/azure-sdk-for-go/sdk/azcore"},
 	{"calendar/invite", "calendar calendar/ics internal/markup internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
 
@@ -61,6 +62,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"examples/replay-corpus", "rules rules/rulestest"},
 	{"examples/custom-endpoint", "calendar/ics rules otj"},
 	{"examples/simulated-cisco", "endpoints/cisco/ciscotest"},
+	{"examples/graph-to-cisco", "calendar calendar/calendartest/graphtest calendar/msgraph otj endpoints/cisco endpoints/cisco/ciscotest github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity"},
 	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
 }
 
@@ -70,6 +72,7 @@ var inTests = []string{
 	"github.com/teambition/rrule-go", // the recurrence rules of go-ical, compared with ours
 	"github.com/PuerkitoBio/goquery", // the reference path that the scanner is compared with
 	"golang.org/x/net/html",
+	"github.com/Azure/azure-sdk-for-go/sdk/", // Microsoft's client of Entra, against the fake
 }
 
 func TestImportsFollowTheData(t *testing.T) {

@@ -127,6 +127,7 @@ func (e *Event) Calendar() (calendar.Event, error) {
 	if out.UID == "" {
 		out.UID = e.UID
 	}
+	out.UID = seriesUID(out.UID)
 	if out.Revision == "" {
 		out.Revision = e.ChangeKey
 	}
@@ -164,6 +165,21 @@ func (e *Event) Calendar() (calendar.Event, error) {
 		return out, fmt.Errorf("end %s is before start %s", e.End.DateTime, e.Start.DateTime)
 	}
 	return out, nil
+}
+
+// globalID begins a UID that Exchange made: a Global Object ID in hexadecimal
+// digits (MS-OXOCAL, section 2.2.1.27).
+const globalID = "040000008200E00074C5B7101A82E008"
+
+// seriesUID returns the UID that all occurrences of a series have. Graph's
+// iCalUId is another one for each: the four bytes after the class hold the date
+// of the occurrence, which are zero in the UID of the invite.
+func seriesUID(uid string) string {
+	const date, rest = len(globalID), len(globalID) + 8
+	if len(uid) < rest+48 || !strings.EqualFold(uid[:date], globalID) {
+		return uid
+	}
+	return uid[:date] + "00000000" + uid[rest:]
 }
 
 func (e *Event) status(out *calendar.Event) {

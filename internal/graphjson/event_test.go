@@ -1,6 +1,7 @@
 package graphjson
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,22 @@ func TestDecodeVariants(t *testing.T) {
 			require.NoError(t, err)
 			tt.check(t, ev)
 		})
+	}
+}
+
+// The occurrences of a series have one UID, whatever Graph answers.
+func TestSeriesUID(t *testing.T) {
+	const series = "040000008200E00074C5B7101A82E008" + "00000000" + "A0B1C2D3E4F50002" + "0000000000000000" + "10000000" + "00112233445566778899AABBCCDDEEFF"
+	const day = "040000008200E00074C5B7101A82E008" + "07EA0B19" + "A0B1C2D3E4F50002" + "0000000000000000" + "10000000" + "00112233445566778899AABBCCDDEEFF"
+	for uid, want := range map[string]string{
+		series: series, day: series,
+		"4k2pr8t0n3b6@partner.example":             "4k2pr8t0n3b6@partner.example",
+		"040000008200E00074C5B7101A82E00807EA0B19": "040000008200E00074C5B7101A82E00807EA0B19",
+		strings.ToLower(day):                       strings.ToLower(series),
+	} {
+		ev, err := Decode([]byte(`{"iCalUId":"` + uid + `"}`))
+		require.NoError(t, err)
+		assert.Equal(t, want, ev.UID)
 	}
 }
 
