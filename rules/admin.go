@@ -189,7 +189,7 @@ func toAddress(alias string) (Address, string) {
 		return Address{}, fmt.Sprintf("the address is longer than %d bytes", maxAlias)
 	}
 	if strings.ContainsFunc(alias, func(c rune) bool {
-		return c <= ' ' || c == 0x7f || c == utf8.RuneError || strings.ContainsRune(`<>"`, c)
+		return c <= ' ' || c == 0x7f || c == utf8.RuneError || strings.ContainsRune(`<>"{}`, c)
 	}) {
 		return Address{}, "the address has a space or another character that no address has"
 	}

@@ -294,6 +294,14 @@ func TestNewNamesTheMistake(t *testing.T) {
 		{func(r *Rule) { r.Paths = []string{"/r/{id:number5}"} }, "the classes are"},
 		{func(r *Rule) { r.Hosts = []string{"*"}; r.Paths = []string{"/{id}"} }, "the first part must be fixed"},
 		{func(r *Rule) { r.Dial = []string{"{id}@x"} }, "is no address"},
+		{func(r *Rule) { r.Dial = []string{"sip:{idd}@x.example"} }, `{idd}, which nothing fills; did you mean "id"?`},
+		{func(r *Rule) { r.Hosts = []string{"*video.example"} }, "write it as"},
+		{func(r *Rule) { r.Hosts = []string{"köln.example"} }, "xn--"},
+		{func(r *Rule) { r.Paths = []string{"/r/*/{id}"} }, "* stands at the end"},
+		{func(r *Rule) { r.Paths = []string{`/r/\d+`} }, "no regular expression"},
+		{func(r *Rule) { r.Paths = []string{"/r/{id:digits(9-5)}"} }, "digits(9-11)"},
+		{func(r *Rule) { r.Paths = []string{"/r/{id:digits(9}"} }, "digits(9-11)"},
+		{func(r *Rule) { *r = Rule{Name: "z", Priority: 1, Type: TypeZoom, Transform: "{meeting_id}@x.example"} }, "two braces"},
 	} {
 		r := good
 		c.change(&r)
@@ -358,4 +366,35 @@ func TestPasscodeLabels(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, "482913", string(m.Passcode), label)
 	}
+}
+
+// What a rule's Dial may have: names of its own paths, and the number that the
+// text beside the link gives.
+func TestDialOfAnAdministratorsLinkRule(t *testing.T) {
+	e, err := New([]Rule{{Name: "own", Priority: 9, Type: TypeLink, Service: "own", Hosts: []string{"*.Video.example"}, Paths: []string{"/{area:name}/r/{id:digits(4-5)}"},
+		Dial: []string{"sip:{id}.{pin}@{area}.video.example", "sip:{id}@{area}.video.example"}}}, nil)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		ev   *calendar.Event
+		want []string
+	}{
+		{plain("https://a.video.example/n%6frth/r/4711\nRoom PIN: 82 19"), []string{"https://a.video.example/n%6frth/r/4711", "sip:4711.8219@north.video.example", "sip:4711@north.video.example"}},
+		{htmlBody("<p>https://a.video.example/north/r/47110</p><p>Passcode: 8219</p>"), []string{"https://a.video.example/north/r/47110", "sip:47110.8219@north.video.example", "sip:47110@north.video.example"}},
+		{plain("https://a.video.example/north/r/4711\nMicrosoft Teams\nMeeting ID: 352 014 000 098 7\nPasscode: Rt7Uv8"), []string{"https://a.video.example/north/r/4711", "sip:4711@north.video.example"}},
+	} {
+		m, ok := e.Find(c.ev)
+		require.True(t, ok)
+		assert.Equal(t, c.want, uris(m))
+	}
+	for text, want := range map[string]string{
+		"https://a.video.example/north/r/471":    "a link to a.video.example in body, but its path",
+		"https://a.video.example/north/r/471100": "a link to a.video.example in body, but its path",
+		"https://video.example/north/r/4711":     "no link to *.Video.example",
+	} {
+		tr := e.Explain(plain(text))
+		assert.Contains(t, tr.Rules[0].Why, want, text)
+	}
+	tr := e.Explain(plain("https://a.video.example/north/r/4711\nRoom PIN: 8219"))
+	assert.Equal(t, []string{"https://a.video.example/north/r/4711", "sip:4711.[redacted]@north.video.example", "sip:4711@north.video.example"}, tr.Addresses)
+	assert.Contains(t, tr.WithSecrets().Addresses[1], "8219")
 }

@@ -16,6 +16,8 @@ type Trace struct {
 	// reason where there is none.
 	Decided string `json:"decided,omitempty"`
 	Why     string `json:"why,omitempty"`
+	// Addresses are the ways to join the meeting that is the answer, best first.
+	Addresses []string `json:"addresses,omitempty"`
 	// Looked are the texts that were read, in order.
 	Looked []Looked `json:"looked"`
 	// Findings are the links and addresses that were found, in order.
@@ -24,6 +26,8 @@ type Trace struct {
 	Rules []Tried `json:"rules"`
 	// Capped says which limits cut something off.
 	Capped []string `json:"capped,omitempty"`
+
+	addresses []Address
 }
 
 // Looked is one text that was read.
@@ -81,6 +85,10 @@ func (t Trace) WithSecrets() Trace {
 		f := &t.Findings[i]
 		f.Before, f.After = f.before, f.after
 	}
+	t.Addresses = nil
+	for _, a := range t.addresses {
+		t.Addresses = append(t.Addresses, a.URI)
+	}
 	return t
 }
 
@@ -97,6 +105,12 @@ func (e *Engine) Explain(ev *calendar.Event) Trace {
 			t.Rules = append(t.Rules, tried(r.Rule, "not tried", "the meeting is cancelled"))
 		}
 		return t
+	}
+	if all := e.Append(nil, ev); len(all) > 0 {
+		t.addresses = all[0].Addresses
+		for _, a := range t.addresses {
+			t.Addresses = append(t.Addresses, a.String())
+		}
 	}
 	sc := e.get(ev)
 	defer e.put(sc)
@@ -229,6 +243,9 @@ func (t Trace) WriteText(w io.Writer) error {
 		b.WriteString("decided by " + t.Decided + "\n")
 	} else {
 		b.WriteString("no meeting: " + t.Why + "\n")
+	}
+	for _, a := range t.Addresses {
+		b.WriteString("  joined by " + a + "\n")
 	}
 	for _, l := range t.Looked {
 		b.WriteString("  read " + textName(l.Field, l.Source) + ", " + strconv.Itoa(l.Bytes) + " bytes\n")

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -192,6 +193,9 @@ func (in *inspector) patternError(field string, err error) {
 	in.problems = append(in.problems, p)
 }
 
+// singleBraces finds {name}, which is not {{ name }}.
+var singleBraces = regexp.MustCompile(`(?:^|[^{])\{[a-z_.]+\}(?:[^}]|$)`)
+
 func (in *inspector) compileTemplate(field, src string, info *adminType, most int) *jinja.Template {
 	vars := make([]jinja.Var, len(info.vars))
 	for i, v := range info.vars {
@@ -206,6 +210,9 @@ func (in *inspector) compileTemplate(field, src string, info *adminType, most in
 		}
 		in.problems = append(in.problems, p)
 		return nil
+	}
+	if m := singleBraces.FindStringIndex(src); m != nil {
+		in.problems = append(in.problems, problem{field: field, offset: m[0] + 1, msg: "a variable stands in two braces, as in {{ meeting_id }}; one is a character that no address has"})
 	}
 	for _, w := range t.Warnings() {
 		in.problems = append(in.problems, problem{field: field, offset: w.Offset, msg: w.Msg, warn: true})

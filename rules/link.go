@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // linkRule is a compiled rule of TypeLink.
@@ -27,41 +29,100 @@ func newLinkRule(r *Rule) *linkRule {
 	return l
 }
 
-// check says what is wrong with a rule of TypeLink.
+// checkLink says what is wrong with a rule of TypeLink.
 func checkLink(r *Rule) error {
+	for _, p := range linkProblems(r) {
+		return errors.New(p.msg)
+	}
+	return nil
+}
+
+// linkProblems says everything that is wrong with a rule of TypeLink, by the
+// member of the rule.
+func linkProblems(r *Rule) (out []problem) {
+	bad := func(field, format string, args ...any) {
+		out = append(out, problem{field: field, msg: fmt.Sprintf(format, args...)})
+	}
 	if r.Service == "" {
-		return fmt.Errorf("no service")
+		bad("service", "a rule of type %q needs a service: its name, as it is to be shown", TypeLink)
 	}
 	if len(r.Hosts) == 0 || len(r.Paths) == 0 {
-		return fmt.Errorf("a rule of type %q needs hosts and paths", TypeLink)
+		bad("", "a rule of type %q needs hosts and paths", TypeLink)
 	}
-	for _, h := range r.Hosts {
-		name := strings.TrimPrefix(strings.TrimPrefix(h, "*"), ".")
-		if h == "*" {
-			continue
-		}
-		if name == "" || strings.ContainsAny(name, "*/:@ ") || !strings.Contains(name, ".") {
-			return fmt.Errorf("host %q: write it as example.com, .example.com, *.example.com or *", h)
+	for i, h := range r.Hosts {
+		if err := checkHost(h); err != nil {
+			bad(fmt.Sprintf("hosts/%d", i), "%v", err)
 		}
 	}
-	for _, p := range slices.Concat(r.Paths, r.Not) {
+	for i, p := range slices.Concat(r.Paths, r.Not) {
 		if err := checkPattern(p); err != nil {
-			return err
+			field := fmt.Sprintf("paths/%d", i)
+			if i >= len(r.Paths) {
+				field = fmt.Sprintf("not/%d", i-len(r.Paths))
+			}
+			bad(field, "%v", err)
 		}
 	}
 	if slices.Contains(r.Hosts, "*") {
-		for _, p := range r.Paths {
+		for i, p := range r.Paths {
 			if len(p) < 4 || strings.ContainsAny(p[:4], "{*?#") {
-				return fmt.Errorf("path %q: with host * the first part must be fixed", p)
+				bad(fmt.Sprintf("paths/%d", i), "path %q: with host * the first part must be fixed", p)
 			}
 		}
 	}
-	for _, d := range r.Dial {
+	names := dialNames(r)
+	for i, d := range r.Dial {
+		field := fmt.Sprintf("dial/%d", i)
 		if strings.Count(d, "{") != strings.Count(d, "}") || schemeOf(d) == SchemeNone {
-			return fmt.Errorf("dial %q is no address; write sip:{id}@example.com", d)
+			bad(field, "dial %q is no address; write sip:{id}@example.com", d)
+			continue
+		}
+		for s := d; ; {
+			_, rest, ok := strings.Cut(s, "{")
+			if !ok {
+				break
+			}
+			var name string
+			if name, s, _ = strings.Cut(rest, "}"); !slices.Contains(names, name) {
+				bad(field, "dial %q has {%s}, which nothing fills%s; there are %s", d, name, suggest(name, names), strings.Join(names, ", "))
+			}
 		}
 	}
+	return out
+}
+
+// checkHost says what is wrong with a host of a rule.
+func checkHost(h string) error {
+	name := strings.TrimPrefix(strings.TrimPrefix(h, "*"), ".")
+	switch {
+	case h == "*":
+		return nil
+	case strings.ContainsFunc(h, func(c rune) bool { return c >= utf8.RuneSelf }):
+		return fmt.Errorf("host %q: write an international name as links have it, beginning with xn--", h)
+	case name == "", strings.ContainsAny(name, "*/:@ "), !strings.Contains(name, "."), h[0] == '*' && !strings.HasPrefix(h, "*."), !hostLabels(name):
+		return fmt.Errorf("host %q: write it as example.com, .example.com, *.example.com or *", h)
+	}
 	return nil
+}
+
+// dialNames are the names that a Dial template of a rule may have: those of its
+// paths, and what the link and the text beside it give.
+func dialNames(r *Rule) []string {
+	names := []string{"id", "pin", "host", "site", "room", "alias", "ip"}
+	for _, p := range r.Paths {
+		for s := p; ; {
+			_, rest, ok := strings.Cut(s, "{")
+			if !ok {
+				break
+			}
+			var name string
+			name, s, _ = strings.Cut(rest, "}")
+			if name, _, _ = strings.Cut(name, ":"); name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // match reports whether the rule knows the link, and fills vars.
@@ -363,17 +424,36 @@ func compileLink(r *Rule) (compiled, error) {
 func (c *ruleOfLink) find(v *view) (Match, string, bool) {
 	sc := v.engine.get(v.event)
 	defer v.engine.put(sc)
+	seen := "" // a link to its hosts
 	for _, l := range v.links() {
 		if len(c.rule.Fields) == 0 || slices.Contains(c.rule.Fields, l.field.String()) {
 			sc.evaluate(c.table, l.uri, l.field, l.span)
 		}
+		if u, ok := cut(l.uri); ok && seen == "" && c.table.known(u.host) {
+			seen = u.host + " in " + l.field.String()
+		}
 	}
-	if len(sc.found) == 0 {
+	switch {
+	case len(sc.found) > 0:
+	case seen != "":
+		return Match{}, "a link to " + seen + ", but its path is none of the rule's, or that field is none", false
+	default:
 		return Match{}, "no link to " + strings.Join(c.rule.Hosts, ", "), false
 	}
-	sc.gather(v.engine)
-	if len(sc.groups) == 0 {
-		return Match{}, "no link that its paths know", false
+	// The text beside the link may have the passcode.
+	if body := &v.event.Body; body.HTML != "" {
+		sc.textSource = "html"
+		sc.readText(body.HTML, true)
+	} else {
+		sc.textSource = "plain"
+		sc.readText(body.Plain, false)
 	}
-	return sc.emitGroup(nil, &sc.groups[0])[0], "", true
+	sc.gather(v.engine)
+	for i := range sc.groups {
+		// Others were made of numbers in the text.
+		if g := &sc.groups[i]; g.rule == c.rule {
+			return sc.emitGroup(nil, g)[0], "", true
+		}
+	}
+	return Match{}, "no link that its paths know", false
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 	"github.com/onetouchjoin/onetouchjoin/rules/internal/rebound"
@@ -226,33 +225,17 @@ func check(r *Rule, opts *Options, set *rebound.Set) []problem {
 	}
 	in := inspector{r: r, set: set, opts: opts}
 	in.common()
-	for _, list := range []struct {
+	in.problems = append(in.problems, linkProblems(r)...)
+	for _, g := range []struct {
 		field string
-		of    []string
-	}{{"paths", r.Paths}, {"not", r.Not}} {
-		for i, p := range list.of {
-			if err := checkPattern(p); err != nil {
-				in.errorf(fmt.Sprintf("%s/%d", list.field, i), "%s", err)
-			}
-		}
-	}
-	if len(in.problems) == 0 {
-		if _, err := compileLink(r); err != nil {
-			in.errorf(linkField(err.Error()), "%s", err)
+		there bool
+	}{
+		{"match", r.Match != ""}, {"replace", r.Replace != ""}, {"transform", r.Transform != ""}, {"template", r.Template != ""},
+		{"domain", r.Domain != ""}, {"company_id", r.CompanyID != ""}, {"include_pin", r.IncludePIN},
+	} {
+		if g.there {
+			in.errorf(g.field, "%q has no effect in a rule of type %s; remove it", g.field, TypeLink)
 		}
 	}
 	return in.problems
-}
-
-// linkField guesses the member that an error of a link rule is about: the error
-// begins with its name.
-func linkField(msg string) string {
-	word, _, _ := strings.Cut(msg, " ")
-	switch word {
-	case "host", "path", "service":
-		return map[string]string{"host": "hosts", "path": "paths", "service": "service"}[word]
-	case "dial":
-		return "dial"
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -39,6 +40,13 @@ func checkPattern(p string) error {
 	if p == "" || p[0] != '/' {
 		return fmt.Errorf("path %q does not begin with a slash", p)
 	}
+	path, _, _ := strings.Cut(p, "?")
+	if i := strings.IndexByte(path, '*'); i >= 0 && i < len(path)-1 && !strings.Contains(path, "#") {
+		return fmt.Errorf("path %q: * stands at the end, for all that is left; for one part in the middle write a name, as in {any}", p)
+	}
+	if strings.ContainsAny(path, `\\^$|[]`) {
+		return fmt.Errorf("path %q: a path is no regular expression; write {id:digits} for a number", p)
+	}
 	names := 0
 	for s := p; ; {
 		i := strings.IndexByte(s, '{')
@@ -53,10 +61,8 @@ func checkPattern(p string) error {
 		if name == "" {
 			return fmt.Errorf("path %q has a {} without a name", p)
 		}
-		switch class {
-		case "", "any", "digits", "number", "name", "code", "upper":
-		default:
-			return fmt.Errorf("path %q has the class %q; the classes are digits, number, name, code, upper and any", p, class)
+		if _, err := parseClass(class); err != nil {
+			return fmt.Errorf("path %q: %w", p, err)
 		}
 		if names++; names > len(vars{}.names) {
 			return fmt.Errorf("path %q has more than %d names", p, len(vars{}.names))
@@ -90,10 +96,36 @@ type parameter struct {
 	run        class
 }
 
-// class is a set of bytes, and how many of them there have to be.
+// class is a set of bytes, and how many of them there have to be. A max of 0 is
+// any number.
 type class struct {
-	has *[256]bool
-	min int
+	has      *[256]bool
+	min, max int
+}
+
+// parseClass reads the name of a class, with a number or a range of bytes in
+// parentheses where that matters: "digits(9)", "digits(9-11)".
+func parseClass(text string) (class, error) {
+	name, count, counted := strings.Cut(text, "(")
+	c, ok := classes[name]
+	if !ok {
+		return class{}, fmt.Errorf("there is no class %q; the classes are digits, number, name, code, upper and any", name)
+	}
+	if !counted {
+		return c, nil
+	}
+	count, closed := strings.CutSuffix(count, ")")
+	from, to, ranged := strings.Cut(count, "-")
+	if !ranged {
+		to = from
+	}
+	least, err1 := strconv.Atoi(from)
+	most, err2 := strconv.Atoi(to)
+	if !closed || err1 != nil || err2 != nil || least < 1 || most < least || most > maxURI {
+		return class{}, fmt.Errorf("the class %q: write a number or a range, as in digits(9) or digits(9-11)", text)
+	}
+	c.min, c.max = least, most
+	return c, nil
 }
 
 // classes are those of patterns, by their names.
@@ -107,12 +139,12 @@ var classes = func() map[string]class {
 	}
 	digits := set(isDigit)
 	all := map[string]class{
-		"digits": {digits, 1},
-		"number": {digits, 6},
-		"name":   {set(func(c byte) bool { return isAlnum(c) || c >= 0x80 || strings.IndexByte("-_.~%", c) >= 0 }), 1},
-		"code":   {set(func(c byte) bool { return isAlnum(c) || c == '-' }), 1},
-		"upper":  {set(func(c byte) bool { return isDigit(c) || 'A' <= c && c <= 'Z' }), 1},
-		"any":    {set(func(c byte) bool { return c != '/' }), 1},
+		"digits": {digits, 1, 0},
+		"number": {digits, 6, 0},
+		"name":   {set(func(c byte) bool { return isAlnum(c) || c >= 0x80 || strings.IndexByte("-_.~%", c) >= 0 }), 1, 0},
+		"code":   {set(func(c byte) bool { return isAlnum(c) || c == '-' }), 1, 0},
+		"upper":  {set(func(c byte) bool { return isDigit(c) || 'A' <= c && c <= 'Z' }), 1, 0},
+		"any":    {set(func(c byte) bool { return c != '/' }), 1, 0},
 	}
 	all[""] = all["any"]
 	return all
@@ -125,10 +157,19 @@ func (c class) width(s string) int {
 	for i < len(s) && c.has[s[i]] {
 		i++
 	}
-	if i < c.min {
+	if i < c.min || c.max > 0 && i > c.max {
 		return 0
 	}
 	return i
+}
+
+// classOf is parseClass for what checkPattern has nothing against.
+func classOf(text string) class {
+	c, err := parseClass(text)
+	if err != nil {
+		panic("rules: " + err.Error()) // checkPattern comes first
+	}
+	return c
 }
 
 // newPattern compiles a pattern that checkPattern has nothing against.
@@ -146,7 +187,7 @@ func newPattern(text string) *pattern {
 		case path[0] == '{':
 			end := strings.IndexByte(path, '}')
 			name, c, _ := strings.Cut(path[1:end], ":")
-			p.path, path = append(p.path, part{name: name, run: classes[c]}), path[end+1:]
+			p.path, path = append(p.path, part{name: name, run: classOf(c)}), path[end+1:]
 		case end > 0:
 			p.path, path = append(p.path, part{text: path[:end]}), path[end:]
 		default: // a star before the end stands for itself
@@ -166,7 +207,7 @@ func newPattern(text string) *pattern {
 			name, c, _ := strings.Cut(value[1:len(value)-1], ":")
 			q = parameter{key: key, name: name}
 			if c != "" {
-				q.run = classes[c]
+				q.run = classOf(c)
 			}
 		}
 		p.query = append(p.query, q)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -428,6 +429,16 @@ func (sc *scratch) addresses(list []Address, g *group) []Address {
 			return s
 		case "alias":
 			return alias
+		}
+		// A name of the rule's own: the link is taken apart once more.
+		if g.link >= 0 {
+			var v vars
+			if l, ok := cut(sc.found[g.link].uri); ok && g.rule.match(&l, &v) {
+				// Not into the arena: the address is being written there.
+				if text, err := url.PathUnescape(v.get(name)); err == nil {
+					return text
+				}
+			}
 		}
 		return ""
 	}

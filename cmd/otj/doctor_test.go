@@ -78,11 +78,11 @@ func TestDoctor(t *testing.T) {
 	assert.Equal(t, done, status)
 	assert.Contains(t, out, "| this service | 127.0.0.1 | TCP |")
 	for args, want := range map[string]string{
-		"":                            "--config FILE",
-		"--ports --import x":          "--ports needs --config",
-		"--config " + config + " x":   "unexpected",
+		"":                             "--config FILE",
+		"--ports --import x":           "--ports needs --config",
+		"--config " + config + " x":    "unexpected",
 		"--import " + dir + "/nothing": "no such file",
-		"--import " + config:          "PrimarySmtpAddress",
+		"--import " + config:           "PrimarySmtpAddress",
 	} {
 		_, _, errOut := call(t, "", append([]string{"doctor"}, strings.Fields(args)...)...)
 		assert.Contains(t, errOut, want, args)

@@ -17,7 +17,13 @@ type ruleFlags struct {
 }
 
 func (r *ruleFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&r.file, "rules", "", "rule `file` to use before the default rules")
+	fs.Func("rules", "rule `file` to use before the default rules", func(s string) error {
+		if r.file != "" {
+			return errors.New("one file is all; put the rules of both into it")
+		}
+		r.file = s
+		return nil
+	})
 	r.registerOwn(fs)
 }
 
