@@ -322,7 +322,7 @@ func (e *Engine) decide(sc *scratch, told func(r *Rule, m Match, why string, ok 
 			if told == nil {
 				return best, true
 			}
-			told(r.Rule, Match{}, "not tried: an earlier rule decided", false)
+			told(r.Rule, Match{}, "an earlier rule decided", false)
 			continue
 		case !e.organizer(r.Rule, sc.event):
 			if told != nil {

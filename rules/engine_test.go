@@ -398,3 +398,15 @@ func TestDialOfAnAdministratorsLinkRule(t *testing.T) {
 	assert.Equal(t, []string{"https://a.video.example/north/r/4711", "sip:4711.[redacted]@north.video.example", "sip:4711@north.video.example"}, tr.Addresses)
 	assert.Contains(t, tr.WithSecrets().Addresses[1], "8219")
 }
+
+// A link that is shown after the engine has read other events is what it was.
+func TestExplainKeepsWhatItShows(t *testing.T) {
+	e := Default()
+	const link = "https://support.zoom.us/hc/en-us"
+	tr := e.Explain(plain("See " + link))
+	for range 10 {
+		e.Explain(htmlBody(strings.Repeat("<p>https://zoom.us/j/93100000042?pwd=Kd7Kd7Kd7Kd7</p>", 20)))
+	}
+	require.NotEmpty(t, tr.Findings)
+	assert.Equal(t, link, tr.Findings[0].After)
+}

@@ -232,7 +232,7 @@ func (t *Trace) findings(sc *scratch) {
 	for i := range sc.misses {
 		m := &sc.misses[i]
 		t.Findings = append(t.Findings, Sighting{Kind: "unknown", Field: m.field.String(), Source: strings.Clone(m.span.Source), Start: m.span.Start, End: m.span.End,
-			after: strings.Clone(m.uri), After: redact(m.uri), Note: m.why})
+			after: strings.Clone(m.uri), After: redact(strings.Clone(m.uri)), Note: m.why})
 	}
 }
 

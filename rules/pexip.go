@@ -135,10 +135,13 @@ func (im *importer) run(all []pexipRule, base, profile string) error {
 	if profile == "" && len(profiles) > 1 {
 		var names []string
 		for p := range profiles {
+			if p == "<nil>" {
+				p = "none"
+			}
 			names = append(names, p)
 		}
 		slices.Sort(names)
-		return im.doc.Errorf("", "the file has rules of %d profiles; choose one: %s", len(names), strings.Join(names, ", "))
+		return im.doc.Errorf("", "the file has rules of %d profiles, and each has its own; keep those with one \"mjx_integration\" of: %s", len(names), strings.Join(names, ", "))
 	}
 	for i := range all {
 		p := &all[i]

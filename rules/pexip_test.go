@@ -70,7 +70,7 @@ func TestImportPexip(t *testing.T) {
 	}
 	two := "[" + one + "," + strings.NewReplacer("integration/2", "integration/3", `"z"`, `"y"`).Replace(one) + "]"
 	_, _, err := rules.ImportPexip("p", []byte(two), "")
-	require.ErrorContains(t, err, "rules of 2 profiles; choose one")
+	require.ErrorContains(t, err, "rules of 2 profiles, and each has its own; keep those with one")
 	list, _, err := rules.ImportPexip("p", []byte(two), "3")
 	require.NoError(t, err)
 	require.Len(t, list, 1)

@@ -120,7 +120,7 @@ type decoder struct {
 	// other form is too large.
 	described bool
 	altErr    error
-	inZone  bool
+	inZone    bool
 }
 
 // vcalendar is what the events of one VCALENDAR share.

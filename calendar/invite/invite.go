@@ -83,6 +83,9 @@ func Read(name string, r io.Reader, opts *Options) ([]Item, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("the file is empty")
 	}
+	if err := foreign(data); err != nil {
+		return nil, err
+	}
 	switch form(name, data) {
 	case formICS:
 		return readICS(data, &o)
@@ -111,6 +114,21 @@ func readICS(data []byte, o *Options) ([]Item, error) {
 		items[i] = Item{s.Event, s.Err}
 	}
 	return items, nil
+}
+
+// foreign names files of programs whose own format is not read: they would look
+// like texts without a meeting.
+func foreign(data []byte) error {
+	for magic, what := range map[string]string{
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a message of Outlook (.msg) or an old Office file, which is not read; save the invite as .ics or .eml",
+		"PK\x03\x04":                       "a ZIP archive or an Office document, which is not read; save the text as .html or .txt",
+		"%PDF-":                            "a PDF document, which is not read; save the invite as .ics or .eml",
+	} {
+		if strings.HasPrefix(string(data[:min(len(data), 8)]), magic) {
+			return errors.New("this is " + what)
+		}
+	}
+	return nil
 }
 
 type fileForm uint8

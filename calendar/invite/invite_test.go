@@ -272,6 +272,9 @@ func TestReadErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ file, text, want string }{
 		"empty":        {"a.ics", "", "the file is empty"},
 		"blank":        {"-", " \r\n", "the file is empty"},
+		"outlook":      {"a.msg", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "save the invite as .ics or .eml"},
+		"word":         {"a.docx", "PK\x03\x04rest", "which is not read"},
+		"pdf":          {"-", "%PDF-1.7\nrest", "a PDF document"},
 		"no calendar":  {"a.ics", "hello", "not an iCalendar file"},
 		"no event":     {"a.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR", "no event in it"},
 		"half of JSON": {"a.json", `{"subject":"x","body":{"cont`, "not valid JSON near byte"},

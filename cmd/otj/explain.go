@@ -55,7 +55,8 @@ func explain(_ context.Context, args []string, std stdio) int {
 			if !*all {
 				kept := trace.Rules[:0:0]
 				for _, r := range trace.Rules {
-					if r.Result != "nothing" && r.Result != "not tried" {
+					// The rules of one's own have a priority.
+					if r.Result != "nothing" && r.Result != "not tried" || r.Priority > 0 {
 						kept = append(kept, r)
 					}
 				}
@@ -69,7 +70,7 @@ func explain(_ context.Context, args []string, std stdio) int {
 			}
 			fmt.Fprint(std.out, coloured(std, b.String()))
 			if silent > 0 {
-				fmt.Fprintf(std.out, "  %d other rules found nothing; --all lists them\n", silent)
+				fmt.Fprintf(std.out, "  %d default rules found nothing; --all lists them\n", silent)
 			}
 		}
 	}

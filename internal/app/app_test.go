@@ -123,6 +123,7 @@ func TestConfigErrors(t *testing.T) {
 		{`"poll": "2s"`, `"pol": "2s"`, `otj.json:3:2: unknown member "pol"; did you mean "poll"?`},
 		{`"poll": "2s"`, `"listen": "8080"`, `otj.json:3:12: must be an address with a port`},
 		{`"poll": "2s"`, `"time_zone": "Stockholm"`, `otj.json:3:15: there is no time zone "Stockholm"`},
+		{`"poll": "2s"`, `"own_domains": ["@fabrikam.example"]`, `otj.json:3:18: must be a domain alone`},
 		{`"poll": "2s",`, `"poll": "2s"`, `otj.json:3:14: a comma is missing`},
 		{`"days_ahead": 3`, `"days_ahead": 400`, `otj.json:4:29: days_ahead must be 0 to 365, and is 400`},
 		{`"days_ahead": 3`, `"prefer": ["sip", "skype"]`, `unknown scheme "skype"`},

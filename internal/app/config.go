@@ -148,6 +148,11 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 	k.duration("/reassert", &c.Reassert)
 	k.zone("/time_zone", c.TimeZone)
 	k.settings("/settings", &c.Settings)
+	for i, d := range c.OwnDomains {
+		if d == "" || strings.ContainsAny(d, "@/: ,*") {
+			k.bad(fmt.Sprintf("/own_domains/%d", i), `must be a domain alone, as in "fabrikam.example"`)
+		}
+	}
 	k.rules()
 	for _, name := range sortedKeys(c.Calendars) {
 		cal := c.Calendars[name]

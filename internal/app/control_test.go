@@ -152,10 +152,10 @@ func TestControlCentreKeepsRooms(t *testing.T) {
 func TestControlConfig(t *testing.T) {
 	dir := folder(t)
 	for text, want := range map[string]string{
-		`{"control": {"listen": "8080", "url": "https://otj.fabrikam.example", "http": true, "data": "d"}}`:                                 `otj.json:1:24: must be an address with a port`,
-		`{"control": {"listen": ":8080", "url": "http://otj.fabrikam.example", "http": true, "data": "d"}}`:                                 `http:// is for localhost alone`,
-		`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "data": "d"}}`:                                              `administrators send secrets`,
-		`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "http": true}}`:                                             `must be the folder`,
+		`{"control": {"listen": "8080", "url": "https://otj.fabrikam.example", "http": true, "data": "d"}}`:                                `otj.json:1:24: must be an address with a port`,
+		`{"control": {"listen": ":8080", "url": "http://otj.fabrikam.example", "http": true, "data": "d"}}`:                                `http:// is for localhost alone`,
+		`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "data": "d"}}`:                                             `administrators send secrets`,
+		`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "http": true}}`:                                            `must be the folder`,
 		`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "http": true, "data": "d", "folders": ["x", "otj.json"]}}`: `no such file`,
 	} {
 		_, err := parse(filepath.Join(dir, "otj.json"), []byte(text), screens(nil).builders())

@@ -313,12 +313,11 @@ func redacted(member, value string) string {
 	case "passcode":
 		return calendar.Secret(value).String()
 	case "uri", "dial":
-		scheme, _, _ := strings.Cut(value, ":")
-		for s := rules.HTTPS; s <= rules.TEL; s++ {
-			if s.String() == scheme {
-				return fmt.Sprint(rules.Address{Scheme: s, URI: value})
-			}
+		if a := rules.ParseAddress(value); !a.IsZero() {
+			return a.String()
 		}
+		// An expectation that somebody wrote without the scheme.
+		return strings.TrimPrefix(rules.Address{Scheme: rules.SIP, URI: "sip:" + value}.String(), "sip:")
 	}
 	return value
 }
