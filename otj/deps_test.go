@@ -45,7 +45,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
 
 	{"endpoints/feed", "calendar rules otj github.com/emersion/go-ical golang.org/x/time/rate"},
-	{"endpoints/poly", "calendar rules otj golang.org/x/time/rate"},
+	{"endpoints/poly/internal/ntlm", "golang.org/x/crypto/md4"},
+	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
 	{"readiness", "calendar"},
 	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},

@@ -28,13 +28,13 @@ func post(s *Server, user, password, op string) *httptest.ResponseRecorder {
 	return w
 }
 
-const day = `<FindItem xmlns="` + msgNS + `"><CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2090-01-01T00:00:00.000Z"/><ParentFolderIds><DistinguishedFolderId xmlns="` + typeNS + `" Id="calendar"/></ParentFolderIds></FindItem>`
+const day = `<FindItem xmlns="` + msgNS + `"><CalendarView StartDate="2026-11-01T00:00:00Z" EndDate="2027-12-01T00:00:00.000Z"/><ParentFolderIds><DistinguishedFolderId xmlns="` + typeNS + `" Id="calendar"/></ParentFolderIds></FindItem>`
 
 func getOp(id string) string {
 	return `<q:GetItem xmlns:q="` + msgNS + `" xmlns:z="` + typeNS + `"><q:ItemIds><z:ItemId Id="` + id + `"/></q:ItemIds></q:GetItem>`
 }
 
-type answer struct {
+type findAnswer struct {
 	Items []struct {
 		ItemId struct { //nolint:revive // the name on the wire
 			ID string `xml:"Id,attr"`
@@ -48,9 +48,12 @@ type answer struct {
 
 func TestRoom(t *testing.T) {
 	endpointtest.Run(t, func() (*endpointtest.Harness, error) {
-		s := New()
+		s, err := New(&Options{AllowHTTP: true, PerMinute: 100_000})
+		if err != nil {
+			return nil, err
+		}
 		c, password := NewCredential()
-		room, err := s.Add("room", c)
+		room, err := s.Add("room", c, nil)
 		return &endpointtest.Harness{
 			Endpoint:   room,
 			Dialable:   []rules.Address{{Scheme: rules.SIP, URI: "sip:1@example.com"}, {Scheme: rules.SIP, URI: "sip:2@example.com"}},
@@ -62,7 +65,7 @@ func TestRoom(t *testing.T) {
 			},
 			Shown: func(context.Context) (out []otj.Meeting, _ error) {
 				w := post(s, c.User, string(password), day)
-				var a answer
+				var a findAnswer
 				if err := xml.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 200 {
 					return nil, fmt.Errorf("status %d: %w", w.Code, err)
 				}
@@ -81,30 +84,31 @@ func TestRoom(t *testing.T) {
 }
 
 func TestServer(t *testing.T) {
-	s := New()
+	s, err := New(&Options{AllowHTTP: true})
+	require.NoError(t, err)
 	c, password := NewCredential()
-	room, err := s.Add("a", c)
+	room, err := s.Add("a", c, nil)
 	require.NoError(t, err)
 	other, otherPassword := NewCredential()
-	roomB, err := s.Add("b", other)
+	roomB, err := s.Add("b", other, nil)
 	require.NoError(t, err)
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	require.NoError(t, room.Show(t.Context(), []otj.Meeting{{ID: "m1", Title: "<A> & B", Start: at, End: at.Add(time.Hour),
 		Join: rules.Address{Scheme: rules.SIP, URI: "sip:1@example.com"}}}))
 
 	require.NoError(t, roomB.Show(t.Context(), []otj.Meeting{{ID: "m2", Start: at, End: at.Add(time.Hour)}}))
-	require.Contains(t, post(s, c.User, string(password), getOp("m1")).Body.String(), ">sip:1@example.com&#xA;--=BEGIN POLYCOM")
+	require.Contains(t, post(s, c.User, string(password), getOp("m1")).Body.String(), ">sip:1@example.com\n--=BEGIN POLYCOM")
 	forged := post(s, other.User, string(otherPassword), getOp("m1")).Body.String()
 	require.Contains(t, forged, "ErrorItemNotFound")
 	require.NotContains(t, forged, "example.com")
 	require.Equal(t, 401, post(s, c.User, string(otherPassword), day).Code)
 	for op, want := range map[string]string{
-		`<Subscribe xmlns="` + msgNS + `"/>`:                         "ErrorInvalidOperation",
-		strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40):       "too deep",
-		`<!DOCTYPE a [<!ENTITY b "c">]>` + day:                       "DTD",
-		`<FindItem xmlns="` + msgNS + `">&b;</FindItem>`:             "no XML",
-		day + strings.Repeat(" ", maxBody):                           "too large",
-		``:                                                           "no operation",
+		`<FindFolder xmlns="` + msgNS + `"/>`: "ErrorInvalidOperation",
+		`<m:GetItem xmlns:m="` + msgNS + `">` + strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40) + `</m:GetItem>`: "too deep",
+		`<!DOCTYPE a [<!ENTITY b "c">]>` + day:           "DTD",
+		`<FindItem xmlns="` + msgNS + `">&b;</FindItem>`: "no XML",
+		day + strings.Repeat(" ", maxBody):               "too large",
+		``:                                               "no operation",
 		`<FindItem xmlns="` + msgNS + `"><CalendarView/></FindItem>`: "CalendarView",
 	} {
 		w := post(s, c.User, string(password), op)
@@ -122,9 +126,10 @@ func TestSchema(t *testing.T) {
 	if dir == "" {
 		t.Skip("set EWS_SCHEMA to a folder with Microsoft's messages.xsd, and install xmllint (libxml2-utils)")
 	}
-	s := New()
+	s, err := New(&Options{AllowHTTP: true})
+	require.NoError(t, err)
 	c, password := NewCredential()
-	room, err := s.Add("a", c)
+	room, err := s.Add("a", c, nil)
 	require.NoError(t, err)
 	check := func(op string) {
 		_, body, _ := strings.Cut(post(s, c.User, string(password), op).Body.String(), "<s:Body>")

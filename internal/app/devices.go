@@ -214,10 +214,16 @@ func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
 	if err := s.called("Poly device", d); err != nil {
 		return nil, err
 	}
-	salt, hash := salted(d.Password)
+	c := poly.CredentialFor(d.Username, d.Password)
+	if s.ntlmKey != nil {
+		var err error
+		if c, err = c.WithNTLM(d.Password, s.ntlmKey); err != nil {
+			return nil, err
+		}
+	}
 	var e *poly.Room
 	err := s.add("poly "+d.Username, func() (remove func(), err error) {
-		e, err = s.poly.Add(room, poly.Credential{User: d.Username, Salt: salt, Hash: hash})
+		e, err = s.poly.Add(room, c, nil)
 		return func() { s.poly.Remove(e) }, err
 	})
 	if err != nil {

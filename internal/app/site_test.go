@@ -151,7 +151,7 @@ func TestSite(t *testing.T) {
 		})
 	})
 	t.Run("poly", func(t *testing.T) {
-		find := `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><FindItem xmlns="http://schemas.microsoft.com/exchange/services/2006/messages"><CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2090-01-01T00:00:00Z"/><ParentFolderIds><DistinguishedFolderId xmlns="http://schemas.microsoft.com/exchange/services/2006/types" Id="calendar"/></ParentFolderIds></FindItem></Body></Envelope>`
+		find := `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><FindItem xmlns="http://schemas.microsoft.com/exchange/services/2006/messages"><CalendarView StartDate="` + time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339) + `" EndDate="` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"/><ParentFolderIds><DistinguishedFolderId xmlns="http://schemas.microsoft.com/exchange/services/2006/types" Id="calendar"/></ParentFolderIds></FindItem></Body></Envelope>`
 		eventually(func() bool {
 			return strings.Count(call("POST", "/EWS/Exchange.asmx", "poly-1", "sixteen characters", find), "<t:CalendarItem>") == 2
 		})
