@@ -46,6 +46,7 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"endpoints/feed", "calendar rules otj github.com/emersion/go-ical golang.org/x/time/rate"},
 	{"endpoints/poly/internal/ntlm", "golang.org/x/crypto/md4"},
+	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
 	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
 	{"readiness", "calendar"},
