@@ -57,7 +57,7 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly"},
-	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest endpoints/feed endpoints/poly endpoints/poly/polytest internal/office internal/app"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},
