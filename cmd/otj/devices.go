@@ -63,7 +63,7 @@ func newDemoCisco(room string) (*demoDevice, error) {
 
 // serveDemo serves what devices poll, on this machine only and without TLS.
 func serveDemo(h http.Handler) (url string, stop func(), _ error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
