@@ -259,19 +259,25 @@ func element1(t testing.TB, s, name string) string {
 	return m[len(m)-1][1]
 }
 
-// changes plays what SyncFolderItems says into a set, as a client does.
+// play does what an answer of SyncFolderItems says to a set, as a client does.
+func (c *client) play(set map[string]string, answer string) {
+	for _, m := range regexp.MustCompile(`<t:(Create|Update|Delete)>(?:<t:CalendarItem>)?<t:ItemId Id="([^"]*)" ChangeKey="([^"]*)"`).FindAllStringSubmatch(answer, -1) {
+		_, had := set[m[2]]
+		if m[1] != "Delete" {
+			assert.Equal(c.t, m[1] == "Update", had, "%s of %s", m[1], m[2])
+		}
+		if m[1] == "Delete" {
+			delete(set, m[2])
+		} else {
+			set[m[2]] = m[3]
+		}
+	}
+}
+
 func (c *client) sync(set map[string]string, state string, n int) string {
 	for {
 		text := c.ask(syncOp(state, n))
-		for _, m := range regexp.MustCompile(`<t:(Create|Update|Delete)>(?:<t:CalendarItem>)?<t:ItemId Id="([^"]*)" ChangeKey="([^"]*)"`).FindAllStringSubmatch(text, -1) {
-			_, had := set[m[2]]
-			assert.Equal(c.t, m[1] != "Create", had, "%s of %s", m[1], m[2])
-			if m[1] == "Delete" {
-				delete(set, m[2])
-			} else {
-				set[m[2]] = m[3]
-			}
-		}
+		c.play(set, text)
 		state = element1(c.t, text, "SyncState")
 		if strings.Contains(text, "<m:IncludesLastItemInRange>true") {
 			return state
@@ -302,6 +308,20 @@ func TestSyncFolderItems(t *testing.T) {
 	require.Equal(t, want(), set)
 	require.Len(t, set, 6)
 	require.Equal(t, "Changed", c.room.current()[2].Title)
+
+	// Who comes new, in small steps and while meetings change, ends with the same.
+	fresh, state := map[string]string{}, ""
+	for i := range 12 {
+		text := c.ask(syncOp(state, 1))
+		c.play(fresh, text)
+		state = element1(t, text, "SyncState")
+		if i < 4 {
+			current := slices.Clone(ms[:4])
+			current[i].Title = fmt.Sprint("Changed again ", i)
+			require.NoError(t, c.room.Show(t.Context(), slices.Concat(current[i%2:], someMeetings(9)[7:])))
+		}
+	}
+	require.Equal(t, want(), fresh)
 
 	other := add(t, c.s, "b", nil)
 	assert.Equal(t, "ErrorInvalidSyncStateData", code(t, other.ask(syncOp(next, 3))), "the state of another room")

@@ -88,13 +88,18 @@ func (r *Room) since(seq uint64) (changes []change, last uint64, ok bool) {
 		e := &r.entries[i]
 		switch {
 		case e.created > seq:
-			changes = append(changes, change{seq: e.changed, event: created, entry: e})
+			// At the place where it was made, though it has changed since: who is past
+			// that place has it.
+			changes = append(changes, change{seq: e.created, event: created, entry: e})
 		case e.changed > seq:
 			changes = append(changes, change{seq: e.changed, event: modified, entry: e})
 		}
 	}
 	for _, t := range r.gone {
-		if t.removed > seq && t.created <= seq { // otherwise it was never given
+		// One that was made later was never given. One that was made before may not
+		// have been either, if it went while the client was further back: to delete
+		// what one has not changes nothing.
+		if t.removed > seq && t.created <= seq {
 			changes = append(changes, change{seq: t.removed, event: deleted, gone: t})
 		}
 	}
