@@ -171,10 +171,6 @@ var errRefused = errors.New("refused")
 // nil.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) *Room {
 	from := address(r)
-	if s.blocked(from) {
-		tooMany(w, addressEvery, "too many failed attempts from this address")
-		return nil
-	}
 	conn, _ := r.Context().Value(connKey{}).(*connection)
 	if r.ProtoMajor > 1 || !slices.Contains(s.opts.Auth, NTLM) {
 		conn = nil
@@ -205,11 +201,8 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) *Room {
 		err = errRefused
 	}
 	if locked := (*lockedError)(nil); errors.As(err, &locked) {
-		tooMany(w, time.Minute, "too many failed attempts with this user name")
+		tooMany(w, addressEvery, "too many failed attempts from this address or with this user name")
 		return nil
-	}
-	if err != nil {
-		s.limiter(from).Allow()
 	}
 	if room == nil {
 		for _, a := range s.opts.Auth {
@@ -236,18 +229,40 @@ func tooMany(w http.ResponseWriter, after time.Duration, text string) {
 	http.Error(w, text, http.StatusTooManyRequests)
 }
 
-// lockedError says that a user name has had too many wrong passwords.
+// lockedError says that there have been too many wrong passwords.
 type lockedError struct{}
 
 func (*lockedError) Error() string { return "locked" }
 
-// locked reports whether the room takes no password from an address for now.
-// The address that polled last is not locked out by what others try.
-func (r *Room) locked(from string) bool {
+// locked reports whether no password is taken for now from an address, for a
+// room that may be nil. The address that a room was last polled from is counted
+// apart: what others try, with its user name or from behind the same proxy,
+// does not lock a device out.
+func (s *Server) locked(room *Room, from string) bool {
+	if room.good(from) {
+		return room.failedHere.Tokens() < 1
+	}
+	return s.blocked(from) || room != nil && room.failed.Tokens() < 1
+}
+
+// refuse counts a wrong password.
+func (s *Server) refuse(room *Room, from string) {
+	if !room.good(from) {
+		s.limiter(from).Allow()
+	}
+	if room != nil {
+		room.refused(from)
+	}
+}
+
+// good reports whether the room was last polled from an address.
+func (r *Room) good(from string) bool {
+	if r == nil {
+		return false
+	}
 	r.mu.RLock()
-	good := r.lastGood == from
-	r.mu.RUnlock()
-	return !good && r.failed.Tokens() < 1
+	defer r.mu.RUnlock()
+	return r.lastGood == from
 }
 
 // userName returns the user of DOMAIN\user and user@domain.
@@ -263,18 +278,16 @@ func userName(s string) string {
 func (s *Server) basic(r *http.Request, from string) (*Room, error) {
 	user, password, _ := r.BasicAuth()
 	room := s.find(userName(user))
+	if s.locked(room, from) {
+		return nil, &lockedError{}
+	}
 	c := Credential{Salt: make([]byte, 26)}
 	if room != nil {
-		if room.locked(from) {
-			return nil, &lockedError{}
-		}
 		c = room.cred
 	}
 	sum := c.sum(password)
 	if subtle.ConstantTimeCompare(sum[:], c.Hash[:]) != 1 || room == nil {
-		if room != nil {
-			room.refused()
-		}
+		s.refuse(room, from)
 		return nil, errRefused
 	}
 	return room, nil
@@ -311,18 +324,16 @@ func (s *Server) ntlm(c *connection, value, from string) (room *Room, next strin
 		return nil, "", errRefused
 	}
 	room = s.find(userName(answer.User))
+	if s.locked(room, from) {
+		return nil, "", &lockedError{}
+	}
 	var hash [16]byte
 	known := false
 	if room != nil {
-		if room.locked(from) {
-			return nil, "", &lockedError{}
-		}
 		hash, known = room.cred.ntHash(s.seal)
 	}
 	if err := answer.Verify(hash, c.nonce, negotiate, challenge); err != nil || !known {
-		if room != nil {
-			room.refused()
-		}
+		s.refuse(room, from)
 		return nil, "", errRefused
 	}
 	c.room = room

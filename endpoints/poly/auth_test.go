@@ -35,6 +35,17 @@ func TestLimitPerAddress(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		require.Equal(t, 200, c.from("192.0.2.1:1001", c.user, string(c.password)))
 
+		// Devices behind the same proxy do not lock each other out, and each is
+		// locked for itself.
+		for range 30 {
+			c.from("192.0.2.1:1", "neighbour", "x")
+		}
+		require.Equal(t, 429, c.from("192.0.2.1:1", "neighbour", "x"))
+		for range 20 {
+			require.Equal(t, 401, c.from("192.0.2.1:1001", c.user, "x"))
+		}
+		require.Equal(t, 429, c.from("192.0.2.1:1001", c.user, string(c.password)))
+
 		// A host of IPv6 has a whole network.
 		for i := range 20 {
 			require.Equal(t, 401, c.from(fmt.Sprintf("[2001:db8::%x]:1", i), "user", "x"))

@@ -33,12 +33,13 @@ type RoomOptions struct {
 
 // Room is the endpoint of one device. It is safe for concurrent use.
 type Room struct {
-	name   string
-	cred   Credential
-	opts   RoomOptions
-	polls  *rate.Limiter // all requests
-	failed *rate.Limiter // wrong passwords
-	secret [16]byte      // of its sync states and watermarks
+	name  string
+	cred  Credential
+	opts  RoomOptions
+	polls *rate.Limiter // all requests
+	// Wrong passwords from the address that polled last, and from all others.
+	failedHere, failed *rate.Limiter
+	secret             [16]byte // of its sync states and watermarks
 
 	mu       sync.RWMutex
 	entries  []entry // never changed in place
@@ -60,8 +61,9 @@ var (
 func newRoom(name string, c Credential, perMinute int, opts *RoomOptions) (*Room, error) {
 	c.Salt, c.NT = slices.Clone(c.Salt), slices.Clone(c.NT)
 	r := &Room{name: name, cred: c, started: time.Now().UTC(),
-		polls:  rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute),
-		failed: rate.NewLimiter(rate.Every(time.Minute), 50)}
+		polls:      rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute),
+		failedHere: rate.NewLimiter(rate.Every(addressEvery), addressBurst),
+		failed:     rate.NewLimiter(rate.Every(time.Minute), 50)}
 	if opts != nil {
 		r.opts = *opts
 	}
@@ -203,8 +205,12 @@ func (r *Room) polled(req *http.Request, address string, scheme Scheme) {
 }
 
 // refused notes a wrong password.
-func (r *Room) refused() {
-	r.failed.Allow()
+func (r *Room) refused(from string) {
+	if r.good(from) {
+		r.failedHere.Allow()
+	} else {
+		r.failed.Allow()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.LastRefused = time.Now().UTC()
