@@ -46,7 +46,9 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
 
 	{"endpoints/feed", "calendar rules otj github.com/emersion/go-ical golang.org/x/time/rate"},
-	{"endpoints/poly", "calendar rules otj golang.org/x/time/rate"},
+	{"endpoints/poly/internal/ntlm", "golang.org/x/crypto/md4"},
+	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
+	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
 	{"readiness", "calendar"},
 	{"control", "calendar otj github.com/tink-crypto/tink-go/v2/"},
@@ -56,7 +58,7 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/sqlite readiness"},
-	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app readiness"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},

@@ -77,6 +77,7 @@ type demoRoom struct {
 	name     string
 	source   otj.Source
 	settings otj.Settings
+	kind     string // of the device; empty is "cisco"
 
 	device   *demoDevice
 	report   otj.Report
@@ -86,12 +87,15 @@ type demoRoom struct {
 
 // demoDevice is a simulated device.
 type demoDevice struct {
-	kind     string // "cisco"
+	kind     string // "cisco", "poly" or "feed"
 	endpoint otj.Endpoint
 	// shown reads the device back, by its own interface.
 	shown func(context.Context) ([]otj.Meeting, error)
 	close func()
 }
+
+// demoKinds are the devices of the office, by the room.
+var demoKinds = map[string]string{"Atrium": "poly", "Summit": "feed"}
 
 // demoOffice writes the office's calendars to dir, so that they are read as any
 // other file is.
@@ -102,7 +106,7 @@ func demoOffice(dir string, now time.Time) ([]*demoRoom, error) {
 		if err := os.WriteFile(filepath.Join(dir, r.Mailbox+".ics"), []byte(r.Calendar), 0o600); err != nil {
 			return nil, err
 		}
-		out = append(out, &demoRoom{name: r.Name, source: otj.Source{Provider: folder, Mailbox: r.Mailbox}, settings: r.Settings})
+		out = append(out, &demoRoom{name: r.Name, source: otj.Source{Provider: folder, Mailbox: r.Mailbox}, settings: r.Settings, kind: demoKinds[r.Name]})
 	}
 	return out, nil
 }
@@ -158,7 +162,7 @@ func runDemo(ctx context.Context, rooms []*demoRoom) error {
 	list := make([]otj.Room, len(rooms))
 	for i, r := range rooms {
 		var err error
-		if r.device, err = newDemoDevice(r.name); err != nil {
+		if r.device, err = newDemoDevice(r.kind, r.name); err != nil {
 			return err
 		}
 		byName[r.name] = r

@@ -45,7 +45,7 @@ func TestDemo(t *testing.T) {
 	}
 	got := map[string][]meeting{}
 	for _, r := range rooms {
-		assert.NotEmpty(t, r.Endpoint)
+		assert.Equal(t, map[string]string{"Fjord": "cisco", "Atrium": "poly", "Summit": "feed"}[r.Room], r.Endpoint)
 		for _, m := range r.Meetings {
 			got[r.Room] = append(got[r.Room], meeting{m.Title, m.Service, m.Dial, m.Button})
 			assert.Equal(t, m.Service != "", m.Rule != "", m.Title)
@@ -75,7 +75,7 @@ func TestDemoForPeople(t *testing.T) {
 	require.Zero(t, demo(t.Context(), nil, stdio{out: &out, err: &errs}), errs.String())
 	text := out.String()
 	for _, want := range []string{
-		"Fjord (", "[ Join ]  Steering group\n", "teams, found by rule teams",
+		"Fjord (cisco)", "Atrium (poly)", "Summit (feed)", "[ Join ]  Steering group\n", "teams, found by rule teams",
 		"Ines Calder (private)", "no button: private meetings get no button",
 		"no button: no address found", "not on the screen: 1 cancelled",
 	} {

@@ -90,6 +90,10 @@ const (
 	maxAddresses = 10_000
 )
 
+// maxFailures is how many wrong secrets a client may have at once; after that
+// one in a minute.
+const maxFailures = 50
+
 // New returns a server without rooms. It starts no goroutine.
 func New(opts *Options) *Server {
 	s := &Server{rooms: map[string]*Room{}, tokens: map[[32]byte]token{}, failures: map[string]*rate.Limiter{}, mux: http.NewServeMux()}
@@ -122,11 +126,13 @@ type Room struct {
 	dials   []rules.Scheme
 	cred    Credential
 	polls   *rate.Limiter
-	granted [][32]byte // its tokens, oldest first; guarded by Server.mu
+	failed  *rate.Limiter // wrong secrets
+	granted [][32]byte    // its tokens, oldest first; guarded by Server.mu
 
 	mu       sync.RWMutex
 	meetings []otj.Meeting
 	changed  time.Time
+	lastGood string // the address of the last request with the right secret
 }
 
 var _ otj.Endpoint = (*Room)(nil)
@@ -139,7 +145,8 @@ func (s *Server) Add(name string, c Credential) (*Room, error) {
 	}
 	c.Salt = slices.Clone(c.Salt)
 	r := &Room{name: name, cred: c, dials: s.opts.Dials, changed: time.Now().UTC(),
-		polls: rate.NewLimiter(rate.Limit(float64(s.opts.PerMinute)/60), s.opts.PerMinute)}
+		polls:  rate.NewLimiter(rate.Limit(float64(s.opts.PerMinute)/60), s.opts.PerMinute),
+		failed: rate.NewLimiter(rate.Every(time.Minute), maxFailures)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rooms[c.ID] != nil {
@@ -195,7 +202,10 @@ func (s *Server) grant(r *Room) string {
 	return text
 }
 
-var errUnauthorized = errors.New("unknown client, wrong secret or expired token")
+var (
+	errUnauthorized = errors.New("unknown client, wrong secret or expired token")
+	errLocked       = errors.New("too many wrong secrets for this client; wait a minute")
+)
 
 // byToken returns the room whose valid token text is. Tokens are looked up by
 // their hash, so the time that it takes tells nothing about them.
@@ -209,17 +219,32 @@ func (s *Server) byToken(text string) (*Room, error) {
 	return t.room, nil
 }
 
-func (s *Server) bySecret(id, secret string) (*Room, error) {
+// bySecret returns the room whose client's secret it is. A client with too many
+// wrong secrets is locked, whatever comes next, except for the address that had
+// the right one last: others cannot lock it out.
+func (s *Server) bySecret(id, secret, from string) (*Room, error) {
 	s.mu.Lock()
 	r := s.rooms[id]
 	s.mu.Unlock()
 	c := Credential{Salt: make([]byte, 26)} // the same work for unknown clients
 	if r != nil {
+		r.mu.RLock()
+		good := r.lastGood == from
+		r.mu.RUnlock()
+		if !good && r.failed.Tokens() < 1 {
+			return nil, errLocked
+		}
 		c = r.cred
 	}
 	if !c.verify(secret) || r == nil {
+		if r != nil {
+			r.failed.Allow()
+		}
 		return nil, errUnauthorized
 	}
+	r.mu.Lock()
+	r.lastGood = from
+	r.mu.Unlock()
 	return r, nil
 }
 
@@ -230,12 +255,31 @@ func (s *Server) address(host string) *rate.Limiter {
 	l := s.failures[host]
 	if l == nil {
 		if len(s.failures) >= maxAddresses {
-			clear(s.failures)
+			s.forget()
 		}
-		l = rate.NewLimiter(rate.Every(6*time.Second), 20)
+		l = rate.NewLimiter(rate.Every(6*time.Second), addressBurst)
 		s.failures[host] = l
 	}
 	return l
+}
+
+// addressBurst is how often an address may fail at once.
+const addressBurst = 20
+
+// forget makes room among the failures, with s.mu held: it forgets those that
+// tell nothing any more, and if there are none, some.
+func (s *Server) forget() {
+	for a, l := range s.failures {
+		if l.Tokens() >= addressBurst {
+			delete(s.failures, a)
+		}
+	}
+	for a := range s.failures {
+		if len(s.failures) < maxAddresses {
+			return
+		}
+		delete(s.failures, a)
+	}
 }
 
 func retryAfter(w http.ResponseWriter, perMinute int) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -66,11 +67,16 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request) *Room {
 	}
 	var room *Room
 	if id, secret, ok := r.BasicAuth(); ok {
-		room, err = s.bySecret(id, secret)
+		room, err = s.bySecret(id, secret, host)
 	} else if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && r.URL.Path != "/oauth/token" {
 		room, err = s.byToken(bearer)
 	} else {
 		err = errUnauthorized
+	}
+	if errors.Is(err, errLocked) {
+		retryAfter(w, 1)
+		fail(w, http.StatusTooManyRequests, err.Error())
+		return nil
 	}
 	if err != nil {
 		failures.Allow()

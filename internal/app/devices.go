@@ -43,6 +43,11 @@ type Device struct {
 	CAFile      string `json:"ca_file"`
 	// TakeOver overwrites the bookings of another system.
 	TakeOver bool `json:"take_over"`
+	// Token is the form in which a Poly device reads the address: full, split or
+	// none.
+	Token string `json:"token"`
+	// NoPollAlarm says that a Poly device may be silent for longer.
+	NoPollAlarm bool `json:"no_poll_alarm"`
 
 	webex Webex // what Webex names
 }
@@ -214,10 +219,21 @@ func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
 	if err := s.called("Poly device", d); err != nil {
 		return nil, err
 	}
-	salt, hash := salted(d.Password)
+	switch poly.Token(d.Token) {
+	case "", poly.TokenFull, poly.TokenSplit, poly.TokenNone:
+	default:
+		return nil, member("token", "there is no form %q of the token: use full, split or none", d.Token)
+	}
+	c := poly.CredentialFor(d.Username, d.Password)
+	if s.ntlmKey != nil {
+		var err error
+		if c, err = c.WithNTLM(d.Password, s.ntlmKey); err != nil {
+			return nil, err
+		}
+	}
 	var e *poly.Room
 	err := s.add("poly "+d.Username, func() (remove func(), err error) {
-		e, err = s.poly.Add(room, poly.Credential{User: d.Username, Salt: salt, Hash: hash})
+		e, err = s.poly.Add(room, c, &poly.RoomOptions{Token: poly.Token(d.Token), NoPollAlarm: d.NoPollAlarm})
 		return func() { s.poly.Remove(e) }, err
 	})
 	if err != nil {

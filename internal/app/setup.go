@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 )
 
@@ -46,6 +48,14 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 		out.printf("Calendar of the Poly device in %s, in its web interface or by provisioning:\n\n", room)
 		out.printf("  Exchange server  %s\n  User name        %s\n  Password         the one in the configuration file\n  Domain           empty\n",
 			site.JoinPath("/EWS/Exchange.asmx"), d.Username)
+		setup := poly.Setup{Server: c.Site.URL, User: d.Username, Password: "SECRET", ShowPrivate: true}
+		commands, cerr := setup.Commands()
+		profile, perr := setup.File(poly.NamesExchange)
+		if err = errors.Join(cerr, perr); err != nil {
+			return err
+		}
+		out.printf("\nThe same on the command line of a Group device, with the password in the place of SECRET:\n\n  %s\n\nand as a profile of a provisioning server for VideoOS:\n\n%s",
+			strings.Join(commands, "\n  "), profile)
 	case "feed":
 		out.printf("What the device in %s polls, once a minute, with the user name %s and the password in the configuration file:\n\n", room, d.Username)
 		out.printf("  as JSON       %s\n  as iCalendar  %s\n  token         %s\n\ndocs/writing-an-endpoint.md describes all three.\n",

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -52,6 +53,7 @@ type Site struct {
 	manager  *cisco.Manager
 	feedback *cisco.Feedback
 	poly     *poly.Server
+	ntlmKey  []byte // of its credentials; nil without NTLM
 	feed     *feed.Server
 
 	mu     sync.Mutex
@@ -67,9 +69,20 @@ const (
 )
 
 func newSite(c SiteConfig) (*Site, error) {
-	s := &Site{config: c, poly: poly.New(), feed: feed.New(nil), remove: map[string]func(){}, webex: map[Webex]*organization{}}
+	s := &Site{config: c, feed: feed.New(nil), remove: map[string]func(){}, webex: map[Webex]*organization{}}
 	var err error
 	if s.manager, err = cisco.NewManager(nil); err != nil {
+		return nil, err
+	}
+	// The proxy in front has TLS where the program has not. NTLM would need the
+	// devices' own connections, so it is only on without one.
+	opts := &poly.Options{URL: c.URL, AllowHTTP: c.HTTP}
+	if !c.HTTP {
+		s.ntlmKey = make([]byte, 32)
+		_, _ = rand.Read(s.ntlmKey)
+		opts.NTLMKey = s.ntlmKey
+	}
+	if s.poly, err = poly.New(opts); err != nil {
 		return nil, err
 	}
 	if c.URL == "" {
@@ -116,6 +129,9 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle(managerPath+"/", s.manager)
 	mux.Handle("/EWS/", s.poly)
 	mux.Handle("/ews/", s.poly)
+	mux.Handle("/autodiscover/", s.poly)
+	mux.Handle("/Autodiscover/", s.poly)
+	mux.Handle("/AutoDiscover/", s.poly)
 	mux.Handle("/oauth/token", s.feed)
 	mux.Handle("/v1/", s.feed)
 	return mux
@@ -126,6 +142,7 @@ func (s *Site) Handler() http.Handler {
 func (s *Site) server() (*http.Server, error) {
 	srv := &http.Server{
 		Handler:           s.Handler(),
+		ConnContext:       s.poly.ConnContext,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,

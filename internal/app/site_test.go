@@ -151,7 +151,7 @@ func TestSite(t *testing.T) {
 		})
 	})
 	t.Run("poly", func(t *testing.T) {
-		find := `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><FindItem xmlns="http://schemas.microsoft.com/exchange/services/2006/messages"><CalendarView StartDate="2020-01-01T00:00:00Z" EndDate="2090-01-01T00:00:00Z"/><ParentFolderIds><DistinguishedFolderId xmlns="http://schemas.microsoft.com/exchange/services/2006/types" Id="calendar"/></ParentFolderIds></FindItem></Body></Envelope>`
+		find := `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><FindItem xmlns="http://schemas.microsoft.com/exchange/services/2006/messages"><CalendarView StartDate="` + time.Now().AddDate(0, -1, 0).UTC().Format(time.RFC3339) + `" EndDate="` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"/><ParentFolderIds><DistinguishedFolderId xmlns="http://schemas.microsoft.com/exchange/services/2006/types" Id="calendar"/></ParentFolderIds></FindItem></Body></Envelope>`
 		eventually(func() bool {
 			return strings.Count(call("POST", "/EWS/Exchange.asmx", "poly-1", "sixteen characters", find), "<t:CalendarItem>") == 2
 		})
@@ -234,6 +234,7 @@ func TestSiteConfigErrors(t *testing.T) {
 		{`, "id": "fjord"`, ``, `needs an "id"`},
 		{`a-secret-path-of-length`, `short`, `at least 16 characters`},
 		{`, "serial": "SERIAL"`, ``, `"serial" or "mac"`},
+		{`"username": "poly-1", `, `"username": "poly-1", "token": "whole", `, `no form "whole" of the token`},
 		{`"username": "poly-1", `, ``, `a Poly device needs a "username"`},
 		{`"username": "feed-1", "password": "sixteen characters"`, `"username": "feed-1", "password": "short"`, `of 16 characters or more; otj secret makes one`},
 		{`https://hook.example/otj`, `http://hook.example/otj`, `https`},
@@ -263,7 +264,7 @@ func TestSetup(t *testing.T) {
 	for room, want := range map[string][]string{
 		"Macro":   {"https://otj.fabrikam.example:8443/macro/fjord/enrol", "24 hours"},
 		"TMS":     {"xConfiguration Provisioning ExternalManager Address: otj.fabrikam.example:8443", "ExternalManager Path: tms/SECRET", "Provisioning Mode: TMS"},
-		"Poly":    {"https://otj.fabrikam.example:8443/EWS/Exchange.asmx", "poly-1"},
+		"Poly":    {"https://otj.fabrikam.example:8443/EWS/Exchange.asmx", "poly-1", `calendarserver "otj.fabrikam.example:8443"`, `calendarpassword "SECRET"`, `exchange.auth.userName="poly-1"`},
 		"Feed":    {"https://otj.fabrikam.example:8443/v1/meetings", "feed-1"},
 		"Webhook": {"Nothing has to be set"},
 	} {
