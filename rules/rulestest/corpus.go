@@ -301,10 +301,22 @@ func diffs(got, want *Want) []string {
 	g := got.members()
 	for i, w := range want.members() {
 		if w[1] != "" && w[1] != g[i][1] {
-			out = append(out, fmt.Sprintf("%s is %q, want %q", w[0], redacted(w[0], g[i][1]), redacted(w[0], w[1])))
+			out = append(out, fmt.Sprintf("%s is %q, want %q", w[0], hide(got, want).Replace(redacted(w[0], g[i][1])), hide(got, want).Replace(redacted(w[0], w[1]))))
 		}
 	}
 	return out
+}
+
+// hide takes the passcodes of expectations out of a text, wherever a rule has
+// put them.
+func hide(all ...*Want) *strings.Replacer {
+	var pairs []string
+	for _, w := range all {
+		if w != nil && len(w.Passcode) >= 3 {
+			pairs = append(pairs, string(w.Passcode), calendar.Secret(w.Passcode).String())
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // redacted hides passcodes, which may be a customer's: also those in addresses.
@@ -431,7 +443,7 @@ func changes(a, b *Want) []string {
 	old := a.members()
 	for i, m := range b.members() {
 		if m[1] != old[i][1] {
-			out = append(out, fmt.Sprintf("%s: %q becomes %q", m[0], redacted(m[0], old[i][1]), redacted(m[0], m[1])))
+			out = append(out, fmt.Sprintf("%s: %q becomes %q", m[0], hide(a, b).Replace(redacted(m[0], old[i][1])), hide(a, b).Replace(redacted(m[0], m[1]))))
 		}
 	}
 	return out

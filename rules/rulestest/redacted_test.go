@@ -17,3 +17,13 @@ func TestRedacted(t *testing.T) {
 	}
 	assert.NotContains(t, redacted("passcode", "482913"), "482913")
 }
+
+// A rule may put a passcode anywhere.
+func TestPasscodesOfMatchesAreHidden(t *testing.T) {
+	got := &Want{Service: "zoom", Dial: "sip:81234567890-482913@gw.example", URI: "https://gw.example/j/482913", Passcode: "482913"}
+	want := &Want{Service: "zoom", Dial: "sip:81234567890@gw.example", URI: "https://gw.example/j", Passcode: "482913"}
+	for _, d := range append(diffs(got, want), changes(got, want)...) {
+		assert.NotContains(t, d, "482913")
+	}
+	assert.Len(t, diffs(got, want), 2)
+}
