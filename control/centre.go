@@ -34,6 +34,9 @@ type Options struct {
 	// Folders are the folders below which providers of iCalendar folders may
 	// read. Without one there are no such providers.
 	Folders []string
+	// Live is the service that keeps the devices. Without it nothing can be said
+	// of what rooms show, and calendars cannot be asked.
+	Live Live
 	// Changed is called after every change that devices or calendars could
 	// notice, with the company's ID, or "" for all. It must not block.
 	Changed func(company string)
