@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -29,7 +31,7 @@ const (
 // Exchange; nil if nobody has run it. The findings are the worst first. Nothing
 // is changed anywhere.
 func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]readiness.Finding, error) {
-	site, err := newSite(c.Site)
+	site, err := newSite(c.devices())
 	if err != nil {
 		return nil, err
 	}
@@ -152,40 +154,65 @@ func hostOf(link string) string {
 	return u.Hostname()
 }
 
-// checkDevice asks a device that can be called for what it lacks.
+// checkDevice asks the device of a room for what it lacks.
 func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
-	d := r.Device
 	f := readiness.Finding{Check: "device", Subject: r.Name}
-	if d.Type == "webhook" || d.Type != "cisco" || d.Via == "macro" || d.Via == "tms" {
+	build := Builders()[r.Device.Type]
+	if build == nil || r.Device.Type != "cisco" || ciscoWays[r.Device.Via] == "" {
 		f.Result, f.Why = readiness.Unknown, "The device calls this program, or is called with meetings only: it cannot be asked."
 		f.Fix = "Look at the room's state in /health of the running program."
 		return []readiness.Finding{f}
 	}
-	e, err := newCisco(site, r.Name, d)
+	e, err := build(site, r.Name, r.Device)
 	if err != nil {
 		f.Result, f.Why = readiness.Fail, err.Error()
 		return []readiness.Finding{f}
 	}
-	device := e.(*cisco.Endpoint)
-	defer func() {
-		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = device.Close(cctx) // the session ends by itself too
-	}()
-	lacks, err := device.Check(ctx, map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}[d.Via])
-	if err != nil {
-		f.Result, f.Why, f.Fix = readiness.Fail, err.Error(), "See to it that the device is on, can be reached from here, and has this account."
-		return []readiness.Finding{f}
+	if device, ok := e.(*cisco.Endpoint); ok {
+		defer closeDevice(ctx, device)
 	}
-	if len(lacks) == 0 {
-		f.Result, f.Why = readiness.Pass, "The device answers, and has what it needs."
-		return []readiness.Finding{f}
+	return checkEndpoint(ctx, r.Name, r.Device, e)
+}
+
+// recently is how long ago a device that calls may have done so last.
+const recently = 15 * time.Minute
+
+// checkEndpoint asks a device for what it lacks, or says when one that calls last
+// did.
+func checkEndpoint(ctx context.Context, subject string, d Device, e otj.Endpoint) []readiness.Finding {
+	f := readiness.Finding{Check: "device", Subject: subject}
+	switch e := e.(type) {
+	case *cisco.Endpoint:
+		lacks, err := e.Check(ctx, ciscoWays[d.Via])
+		switch {
+		case err != nil:
+			f.Result, f.Why, f.Fix = readiness.Fail, err.Error(), "See to it that the device is on, can be reached from here, and has this account."
+		case len(lacks) == 0:
+			f.Result, f.Why = readiness.Pass, "The device answers, and has what it needs."
+		default:
+			var out []readiness.Finding
+			for _, l := range lacks {
+				out = append(out, readiness.Finding{Check: "device", Subject: subject, Result: readiness.Fail, Why: l.Text, Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
+			}
+			return out
+		}
+	case caller:
+		when, agent := e.LastCall()
+		if agent == "" {
+			agent = "unnamed"
+		}
+		switch ago := time.Since(when); {
+		case when.IsZero():
+			f.Result, f.Why, f.Fix = readiness.Fail, "The device has not called since this program was started.", "Follow the set-up instructions; see to it that the device is on and reaches this program."
+		case ago > recently:
+			f.Result, f.Why, f.Fix = readiness.Fail, fmt.Sprintf("The device (%s) has not called since %s.", agent, when.Format(time.RFC3339)), "See to it that the device is on, reaches this program, and has its password."
+		default:
+			f.Result, f.Why = readiness.Pass, fmt.Sprintf("The device (%s) has called %v ago, with its password.", agent, ago.Round(time.Second))
+		}
+	default:
+		f.Result, f.Why = readiness.Unknown, "The device is called with meetings only: it cannot be asked."
 	}
-	var out []readiness.Finding
-	for _, l := range lacks {
-		out = append(out, readiness.Finding{Check: "device", Subject: r.Name, Result: readiness.Fail, Why: l.Text, Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
-	}
-	return out
+	return []readiness.Finding{f}
 }
 
 // soon is how long before its end a certificate is spoken of.
@@ -261,4 +288,17 @@ func (c *Config) Network() readiness.Network {
 	slices.Sort(n.Pushed)
 	n.Calendars, n.Pushed = slices.Compact(n.Calendars), slices.Compact(n.Pushed)
 	return n
+}
+
+// merge returns what of two configurations matters to a firewall.
+func merge(a, b readiness.Network) readiness.Network {
+	both := func(a, b []string) []string {
+		out := append(slices.Clone(a), b...)
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	a.Service, a.Webex, a.NTP = cmp.Or(a.Service, b.Service), cmp.Or(a.Webex, b.Webex), cmp.Or(a.NTP, b.NTP)
+	a.Calendars, a.Pushed = both(a.Calendars, b.Calendars), both(a.Pushed, b.Pushed)
+	a.Calling, a.Notifications = a.Calling || b.Calling, a.Notifications || b.Notifications
+	return a
 }
