@@ -50,7 +50,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
 	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
-	{"readiness", "calendar"},
+	{"readiness", "calendar rules otj"},
 	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},

@@ -3,9 +3,10 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,12 +17,12 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
-	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // How long the checks of one thing may take, and how many are made at a time.
 const (
 	checkTime = 30 * time.Second
+	siteTime  = 5 * time.Second
 	checkers  = 8
 )
 
@@ -44,6 +45,9 @@ func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]r
 	}
 	if c.Site.Listen != "" {
 		add(c.checkCertificate("/site", c.Site.URL, c.Site.HTTP, c.Site.CertFile, c.Site.KeyFile))
+		reach, cancel := context.WithTimeout(ctx, siteTime)
+		add(checkSite(reach, c.Site.URL, nil))
+		cancel()
 	}
 	if c.Control != nil {
 		add(c.checkCertificate("/control", c.Control.URL, c.Control.HTTP, c.Control.CertFile, c.Control.KeyFile))
@@ -89,6 +93,20 @@ func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]r
 	return out, ctx.Err()
 }
 
+// Mailboxes are the mail addresses of the mailboxes of the configuration, sorted.
+// A calendar whose mailboxes have other names is no Exchange.
+func (c *Config) Mailboxes() []string {
+	all := map[string]bool{}
+	for i := range c.Rooms {
+		for _, src := range c.Rooms[i].sources() {
+			if strings.Contains(src.Mailbox, "@") {
+				all[strings.ToLower(src.Mailbox)] = true
+			}
+		}
+	}
+	return sortedKeys(all)
+}
+
 // checkReport says what Exchange is set to, as far as the report has the rooms of
 // the configuration.
 func checkReport(report []readiness.Processing, mailboxes map[string]bool) (out []readiness.Finding) {
@@ -117,102 +135,104 @@ func (c *Config) checkCalendar(ctx context.Context, p calendar.Provider, src Sou
 	}
 	now := time.Now().UTC()
 	events, err := p.Events(ctx, src.Mailbox, calendar.Window{From: now.AddDate(0, 0, -7), To: now.AddDate(0, 0, 14)})
-	f := readiness.Finding{Check: "calendar", Subject: name, Result: readiness.Pass, Why: fmt.Sprintf("The calendar can be read; it has %d events from a week ago to two weeks ahead.", len(events))}
-	var partial *calendar.PartialError
-	switch {
-	case errors.As(err, &partial):
-		f.Result, f.Why, f.Fix = readiness.Warn, "Some events cannot be read: "+err.Error(), "Ask their organizers to send them again."
-	case err != nil:
-		f.Result, f.Why, f.Fix = readiness.Fail, "The calendar cannot be read: "+err.Error(), "See to it that the calendar is there, and that this program may read it."
+	f := readiness.Calendar(name, len(events), err)
+	if f.Result == readiness.Fail || f.Result == readiness.Unknown {
 		return []readiness.Finding{f}
 	}
-	engine := c.engine
-	if engine == nil {
-		engine = rules.Default()
-	}
-	out := append([]readiness.Finding{f}, readiness.Infer(name, events)...)
-	undone, opaque := map[string]string{}, map[string]string{}
-	for i := range events {
-		for _, s := range engine.Explain(&events[i]).Findings {
-			switch {
-			case s.Gateway == "":
-			case s.Kind == "hidden":
-				opaque[s.Gateway] = ""
-			default:
-				undone[s.Gateway] = hostOf(s.After)
-			}
-		}
-	}
-	return append(out, readiness.Rewriters(name, undone, opaque)...)
-}
-
-func hostOf(link string) string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
+	return append([]readiness.Finding{f}, readiness.Invites(name, events, c.engine)...)
 }
 
 // checkDevice asks the device of a room for what it lacks.
 func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
-	f := readiness.Finding{Check: "device", Subject: r.Name}
 	build := Builders()[r.Device.Type]
 	if build == nil || r.Device.Type != "cisco" || ciscoWays[r.Device.Via] == "" {
-		f.Result, f.Why = readiness.Unknown, "The device calls this program, or is called with meetings only: it cannot be asked."
+		f := readiness.Finding{Check: "device", Subject: r.Name, Result: readiness.Unknown}
+		f.Why = "The device calls this program, or is called with meetings only: it cannot be asked."
 		f.Fix = "Look at the room's state in /health of the running program."
-		return []readiness.Finding{f}
+		return []readiness.Finding{f, readiness.Clock(r.Name, false, false)}
 	}
 	e, err := build(site, r.Name, r.Device)
 	if err != nil {
-		f.Result, f.Why = readiness.Fail, err.Error()
-		return []readiness.Finding{f}
+		return []readiness.Finding{readiness.Device(r.Name, err)}
 	}
 	if device, ok := e.(*cisco.Endpoint); ok {
 		defer closeDevice(ctx, device)
 	}
-	return checkEndpoint(ctx, r.Name, r.Device, e)
+	return checkEndpoint(ctx, r.Name, site.config.URL, r.Device, e)
 }
 
-// recently is how long ago a device that calls may have done so last.
-const recently = 15 * time.Minute
-
 // checkEndpoint asks a device for what it lacks, or says when one that calls last
-// did.
-func checkEndpoint(ctx context.Context, subject string, d Device, e otj.Endpoint) []readiness.Finding {
-	f := readiness.Finding{Check: "device", Subject: subject}
+// did; service is what that calls.
+func checkEndpoint(ctx context.Context, subject, service string, d Device, e otj.Endpoint) []readiness.Finding {
+	var out []readiness.Finding
 	switch e := e.(type) {
 	case *cisco.Endpoint:
-		lacks, err := e.Check(ctx, ciscoWays[d.Via])
-		switch {
-		case err != nil:
-			f.Result, f.Why, f.Fix = readiness.Fail, err.Error(), "See to it that the device is on, can be reached from here, and has this account."
-		case len(lacks) == 0:
-			f.Result, f.Why = readiness.Pass, "The device answers, and has what it needs."
-		default:
-			var out []readiness.Finding
-			for _, l := range lacks {
-				out = append(out, readiness.Finding{Check: "device", Subject: subject, Result: readiness.Fail, Why: l.Text, Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
-			}
-			return out
-		}
+		return checkCisco(ctx, subject, d, e)
 	case caller:
 		when, agent := e.LastCall()
-		if agent == "" {
-			agent = "unnamed"
-		}
-		switch ago := time.Since(when); {
-		case when.IsZero():
-			f.Result, f.Why, f.Fix = readiness.Fail, "The device has not called since this program was started.", "Follow the set-up instructions; see to it that the device is on and reaches this program."
-		case ago > recently:
-			f.Result, f.Why, f.Fix = readiness.Fail, fmt.Sprintf("The device (%s) has not called since %s.", agent, when.Format(time.RFC3339)), "See to it that the device is on, reaches this program, and has its password."
-		default:
-			f.Result, f.Why = readiness.Pass, fmt.Sprintf("The device (%s) has called %v ago, with its password.", agent, ago.Round(time.Second))
-		}
+		out = append(out, readiness.Calling(subject, when, time.Now(), agent, service))
 	default:
-		f.Result, f.Why = readiness.Unknown, "The device is called with meetings only: it cannot be asked."
+		out = append(out, readiness.Finding{Check: "device", Subject: subject, Result: readiness.Unknown, Why: "The device is called with meetings only: it cannot be asked."})
 	}
-	return []readiness.Finding{f}
+	return append(out, readiness.Clock(subject, false, false))
+}
+
+// checkCisco asks a device that can be called for what it lacks.
+func checkCisco(ctx context.Context, subject string, d Device, e *cisco.Endpoint) []readiness.Finding {
+	lacks, err := e.Check(ctx, ciscoWays[d.Via])
+	out := []readiness.Finding{readiness.Device(subject, err)}
+	if err != nil {
+		return out
+	}
+	clock := true
+	for _, l := range lacks {
+		switch l.Code {
+		case cisco.FindingClock:
+			clock = false
+		case cisco.FindingNTP:
+			out = append(out, readiness.Finding{Check: "device-ntp", Subject: subject, Result: readiness.Warn, Why: l.Text,
+				Fix: "Give the device a time server, and let it through to UDP port 123.", Command: l.Command})
+		default:
+			out = append(out, readiness.Finding{Check: "device-settings", Subject: subject, Result: readiness.Fail, Why: l.Text,
+				Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
+		}
+	}
+	return append(out, readiness.Clock(subject, true, clock))
+}
+
+// checkSite says whether the address that devices call answers from here. That a
+// firewall lets the devices through is only known once they have called.
+func checkSite(ctx context.Context, address string, roots *x509.CertPool) readiness.Finding {
+	f := readiness.Finding{Check: "site", Subject: address, Result: readiness.Pass, Why: "Devices find an answer at this address, seen from here."}
+	u, err := url.Parse(address)
+	if err != nil {
+		f.Result, f.Why = readiness.Fail, err.Error()
+		return f
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[u.Scheme]
+	}
+	host := net.JoinHostPort(u.Hostname(), cmp.Or(port, "443"))
+	var conn net.Conn
+	if u.Scheme == "http" {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
+	} else {
+		conn, err = (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", host)
+	}
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	switch {
+	case err == nil:
+		_ = conn.Close()
+	case errors.As(err, &dns):
+		f.Result, f.Why, f.Fix = readiness.Fail, "The name of the address is not in the DNS: "+err.Error()+".", "Add it to the DNS that the devices ask."
+	case errors.As(err, &cert):
+		f.Result, f.Why, f.Fix = readiness.Warn, "What answers there has a certificate that this machine does not trust: "+err.Error()+".", "Devices have to trust it: use a certificate of an authority that they know."
+	default:
+		f.Result, f.Why, f.Fix = readiness.Unknown, "Nothing answers there, seen from here: "+err.Error()+".", "Start otj serve, and run the check again. See that the firewall lets devices through to TCP port "+cmp.Or(port, "443")+"."
+	}
+	return f
 }
 
 // soon is how long before its end a certificate is spoken of.

@@ -181,6 +181,6 @@ func (l *liveOf) Check(ctx context.Context, system string) ([]readiness.Finding,
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	out := checkEndpoint(ctx, s.room.title, s.room.Device, s.endpoint)
+	out := checkEndpoint(ctx, s.room.title, l.app.site.config.URL, s.room.Device, s.endpoint)
 	return out, ctx.Err()
 }

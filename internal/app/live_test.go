@@ -165,6 +165,32 @@ func TestLive(t *testing.T) {
 		require.NoError(t, f.live.Wake(fjord.ID))
 		f.eventually(func() bool { return len(screen.Meetings()) == 2 }, "the device shows its meetings again")
 	})
+	t.Run("pause", func(t *testing.T) {
+		s, err := f.centre.System(ctx, f.ann, fjord.ID)
+		require.NoError(t, err)
+		s.Paused = true
+		s, err = f.centre.SaveSystem(ctx, f.ann, s)
+		require.NoError(t, err)
+		f.eventually(func() bool { return f.app.live.Load().systems[fjord.ID].room.paused }, "the pause is taken over")
+		private := func(on bool) {
+			p, err := f.centre.Processing(ctx, f.ann, f.org.ID)
+			require.NoError(t, err)
+			p.Settings.Private = on
+			_, err = f.centre.SaveProcessing(ctx, f.ann, p)
+			require.NoError(t, err)
+			f.eventually(func() bool { return f.app.live.Load().systems[fjord.ID].room.Settings.Private == on }, "the setting is taken over")
+		}
+		private(true)
+		require.NoError(t, f.live.Wake(fjord.ID))
+		require.ErrorContains(t, f.live.Test(ctx, fjord.ID, otj.Meeting{ID: "x", Start: time.Now(), End: time.Now().Add(time.Hour)}), "paused")
+		assert.Len(t, screen.Meetings(), 2, "what it shows stays")
+		s.Paused = false
+		_, err = f.centre.SaveSystem(ctx, f.ann, s)
+		require.NoError(t, err)
+		f.eventually(func() bool { return len(screen.Meetings()) == 3 }, "the private meeting comes")
+		private(false)
+		f.eventually(func() bool { return len(screen.Meetings()) == 2 }, "the private meeting goes")
+	})
 	t.Run("problems", func(t *testing.T) {
 		s := control.System{Name: "Twin", Kind: control.CiscoHTTPS, Host: "192.0.2.1", User: "otj"}
 		twin, _ := f.add(s)
@@ -253,13 +279,13 @@ func TestLiveOfCallingDevices(t *testing.T) {
 	assert.Contains(t, lines, "FollowHTTPService")
 	assert.Contains(t, lines, "unreachable", "why it cannot be asked")
 
-	worst := func(s control.System) readiness.Result {
+	check := func(s control.System) readiness.Result {
 		found, err := f.live.Check(ctx, s.ID)
 		require.NoError(t, err)
-		return readiness.Worst(found)
+		return found[0].Result
 	}
-	assert.Equal(t, readiness.Fail, worst(quay), "it has never called")
-	assert.Equal(t, readiness.Fail, worst(push))
+	assert.NotEqual(t, readiness.Pass, check(quay), "it has never called")
+	assert.Equal(t, readiness.Fail, check(push))
 
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: 5 * time.Second}
 	call := func(path, user string, password calendar.Secret) int {
@@ -281,7 +307,7 @@ func TestLiveOfCallingDevices(t *testing.T) {
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now(), state.LastCall, time.Minute, s.Name)
 		assert.NotEmpty(t, state.Agent, s.Name)
-		assert.Equal(t, readiness.Pass, worst(s), s.Name)
+		assert.Equal(t, readiness.Pass, check(s), s.Name)
 		_, done := setup(s)
 		assert.True(t, done, s.Name)
 	}
