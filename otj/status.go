@@ -118,6 +118,19 @@ func (s *Service) Status() Status {
 	return out
 }
 
+// StatusOf returns the state of the room whose Room.Device is device, which is
+// not empty; false if there is none. It costs the same however many rooms there
+// are.
+func (s *Service) StatusOf(device string) (RoomStatus, bool) {
+	s.mu.Lock()
+	k := s.keepers[(&Room{Device: device}).key()]
+	s.mu.Unlock()
+	if k == nil || device == "" {
+		return RoomStatus{}, false
+	}
+	return k.snapshot(), true
+}
+
 func (k *keeper) snapshot() RoomStatus {
 	k.mu.Lock()
 	st := k.status

@@ -184,6 +184,19 @@ func (s *MacroServer) NewCode(ctx context.Context, device string) (calendar.Secr
 	return calendar.Secret(code), err
 }
 
+// Accepts reports whether a code of NewCode can still be used: it has not been,
+// is not too old, and none was made since.
+func (s *MacroServer) Accepts(ctx context.Context, device string, code calendar.Secret) (bool, error) {
+	d := s.find(device)
+	if d == nil {
+		return false, nil
+	}
+	d.tokens.Lock()
+	defer d.tokens.Unlock()
+	t, err := s.opts.Tokens.Load(ctx, d.name)
+	return err == nil && sameSum(t.Code, string(code)) && time.Now().Before(t.CodeUntil), err
+}
+
 func sumHex(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])

@@ -131,6 +131,8 @@ type Room struct {
 	ready    bool          // Show was called
 	meetings []otj.Meeting // never changed in place
 	changed  time.Time
+	seen     time.Time
+	agent    string
 }
 
 var _ otj.Endpoint = (*Room)(nil)
@@ -155,6 +157,22 @@ func (s *Server) Add(name string, c Credential) (*Room, error) {
 	}
 	s.rooms[c.ID] = r
 	return r, nil
+}
+
+// LastCall returns when the room's client last asked with the right secret or
+// token, in UTC, and what it called itself. Both are zero if it never has.
+func (r *Room) LastCall() (when time.Time, agent string) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.seen, r.agent
+}
+
+// called notes a request of the room's client.
+func (r *Room) called(agent string) {
+	agent = agent[:min(len(agent), 200)]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen, r.agent = time.Now().UTC(), agent
 }
 
 // Remove ends a room: its client and tokens are refused from now on.

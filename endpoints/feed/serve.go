@@ -76,6 +76,7 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request) *Room {
 		fail(w, http.StatusUnauthorized, err.Error())
 		return nil
 	}
+	room.called(r.UserAgent())
 	if !room.polls.Allow() {
 		retryAfter(w, s.opts.PerMinute)
 		fail(w, http.StatusTooManyRequests, "too many requests; poll once a minute")

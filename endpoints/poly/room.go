@@ -175,6 +175,14 @@ func (r *Room) Status() Status {
 	return s
 }
 
+// LastCall returns when the device last asked with the right password, in UTC,
+// and what it called itself. Both are zero if it never has.
+func (r *Room) LastCall() (when time.Time, agent string) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.status.LastPoll, r.status.UserAgent
+}
+
 // record notes a request that was authenticated. The operation is empty where
 // it could not be read.
 func (r *Room) record(req *http.Request, op string, body []byte, given int) {
@@ -226,6 +234,10 @@ func (r *Room) refused() {
 	r.status.LastRefused = time.Now().UTC()
 }
 
+// AlarmNotPolling is the code of a room's alarm: the device has not asked for
+// its meetings for too long.
+const AlarmNotPolling = "not-polling"
+
 // Alarms says whether the device has not polled for too long.
 func (r *Room) Alarms() []otj.Alarm {
 	if r.opts.NoPollAlarm {
@@ -246,5 +258,5 @@ func (r *Room) Alarms() []otj.Alarm {
 	} else {
 		text += " Check that it is on, that its calendar is registered, and that it reaches this server."
 	}
-	return []otj.Alarm{{Code: "not-polling", Text: text, Since: since.UTC()}}
+	return []otj.Alarm{{Code: AlarmNotPolling, Text: text, Since: since.UTC()}}
 }
