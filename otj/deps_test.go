@@ -52,7 +52,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/poly", "calendar rules otj endpoints/internal/lockout endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
 	{"readiness", "calendar rules otj"},
-	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson github.com/tink-crypto/tink-go/v2/"},
+	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},
 	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
