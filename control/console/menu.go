@@ -24,6 +24,9 @@ var (
 		{"menu.calendars", []entry{
 			{"menu.tenants", "tenants", control.ReadCompany},
 		}},
+		{"menu.meetings", []entry{
+			{"menu.rules", "rules", control.ReadCompany},
+		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},

@@ -82,6 +82,9 @@ var funcs = template.FuncMap{
 	"item":        func(values ...any) []any { return values },
 	"badge":       func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
 	"tenantBadge": tenantBadge,
+	"ruleType":    typeName,
+	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
+	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
 	"when":        func(t time.Time) stamp { return stamp{t.UTC()} },
 }
 
