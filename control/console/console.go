@@ -68,6 +68,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.orgRoutes()
 	c.userRoutes()
 	c.tenantRoutes()
+	c.liveRoutes()
 	c.ruleRoutes()
 	c.removeRoutes()
 	c.open("/", func(*request) error { return control.ErrNotFound })

@@ -21,6 +21,9 @@ var (
 		key     string
 		entries []entry
 	}{
+		{"", []entry{
+			{"menu.overview", "", control.ReadCompany},
+		}},
 		{"menu.calendars", []entry{
 			{"menu.tenants", "tenants", control.ReadCompany},
 		}},
@@ -69,7 +72,7 @@ func (r *request) menu() []section {
 			if e.page != "" {
 				to = r.path(e.page)
 			}
-			here := r.URL.Path == to || e.page != "" && strings.HasPrefix(r.URL.Path, to+"/")
+			here := r.URL.Path == to || e.page == "" && strings.HasPrefix(r.URL.Path, r.path("rooms")+"/") || e.page != "" && strings.HasPrefix(r.URL.Path, to+"/")
 			s.Items = append(s.Items, menuItem{text(e.key), to, here})
 		}
 		if len(s.Items) > 0 {
