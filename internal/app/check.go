@@ -60,7 +60,7 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 	}
 	// The endpoints are made once to see that they can be, on servers that
 	// nobody calls.
-	scratch, err := newSite(c.Site)
+	scratch, err := newSite(c.devices())
 	if err != nil {
 		k.bad("/site/url", "%v", err)
 		return k.errs
