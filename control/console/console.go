@@ -70,6 +70,12 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.tenantRoutes()
 	c.liveRoutes()
 	c.ruleRoutes()
+	c.providerRoutes()
+	c.mailboxRoutes()
+	c.systemRoutes()
+	c.groupRoutes()
+	c.auditRoutes()
+	c.tokenRoutes()
 	c.removeRoutes()
 	c.open("/", func(*request) error { return control.ErrNotFound })
 	return c

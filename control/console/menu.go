@@ -24,8 +24,14 @@ var (
 		{"", []entry{
 			{"menu.overview", "", control.ReadCompany},
 		}},
+		{"menu.rooms", []entry{
+			{"menu.systems", "systems", control.ReadCompany},
+			{"menu.groups", "groups", control.ReadCompany},
+		}},
 		{"menu.calendars", []entry{
 			{"menu.tenants", "tenants", control.ReadCompany},
+			{"menu.providers", "providers", control.ReadCompany},
+			{"menu.mailboxes", "mailboxes", control.ReadCompany},
 		}},
 		{"menu.meetings", []entry{
 			{"menu.rules", "rules", control.ReadCompany},
@@ -33,11 +39,13 @@ var (
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},
+			{"menu.audit", "audit", control.ReadAudit},
 		}},
 	}
 	ofPartner = []entry{
 		{"menu.companies", "companies", control.ReadCompany},
 		{"menu.users", "users", control.ReadUsers},
+		{"menu.audit", "audit", control.ReadAudit},
 		{"menu.general", "general", control.ReadCompany},
 	}
 )

@@ -29,7 +29,7 @@ type overview struct {
 	Query   string
 	Colour  string
 	Shown   int // of those that the filter leaves
-	Pager   struct{ First, Next string }
+	Pager   pager
 	Busy    bool // there are systems
 }
 

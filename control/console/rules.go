@@ -176,12 +176,12 @@ func (c *Console) showRules(r *request, d *draft, f *form, tried *trial) error {
 	return r.show(page{Template: "rules", Title: text("menu.rules"), Form: f, Data: data})
 }
 
-// mostChoices is how many systems the choice of a device lists.
-const mostChoices = 200
+// mostSystems is how many systems the choice of a device lists.
+const mostSystems = 200
 
 // systemOptions are the company's systems, for the choice of a device.
 func (c *Console) systemOptions(r *request) ([]option, error) {
-	page, err := c.centre.Systems(r.Context(), r.actor, r.org.ID, "", mostChoices)
+	page, err := c.centre.Systems(r.Context(), r.actor, r.org.ID, "", mostSystems)
 	if err != nil {
 		return nil, err
 	}

@@ -157,8 +157,11 @@ func (b *browser) send(button string, values map[string][]string) *page {
 		case goquery.NodeName(s) == "textarea":
 			sent.Add(name, strings.TrimPrefix(s.Text(), "\n"))
 		case goquery.NodeName(s) == "select":
-			v, _ := s.Find("option[selected]").Attr("value")
-			sent.Add(name, v)
+			chosen := s.Find("option[selected]")
+			if chosen.Length() == 0 {
+				chosen = s.Find("option").First()
+			}
+			sent.Add(name, chosen.AttrOr("value", ""))
 		default:
 			sent.Add(name, s.AttrOr("value", ""))
 		}
