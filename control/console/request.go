@@ -159,7 +159,7 @@ type view struct {
 	CSRF    string
 	User    *control.User
 	Org     *control.Org
-	Orgs    []control.Org // for the switch; only if there is more than one
+	Orgs    []control.Org // for the switch; those that the caller may see
 	MoreOrg bool          // not all of them
 	Menu    []section
 	Flash   *flash
@@ -191,9 +191,7 @@ func (r *request) show(p page) error {
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
 		}
-		if len(orgs) > 1 {
-			v.Orgs = orgs
-		}
+		v.Orgs = orgs
 	}
 	v.Menu = r.menu()
 	return r.write(v)
