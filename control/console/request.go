@@ -16,8 +16,9 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 )
 
-// maxBody is the most bytes of a form, files in it included.
-const maxBody = 4 << 20
+// maxBody is the most bytes of a form, files in it included: it has room for a
+// table of control.MaxCSV in base64.
+const maxBody = 8 << 20
 
 // request is a call of a page, with who calls and for which organization.
 type request struct {
