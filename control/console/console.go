@@ -68,6 +68,12 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.orgRoutes()
 	c.userRoutes()
 	c.tenantRoutes()
+	c.providerRoutes()
+	c.mailboxRoutes()
+	c.systemRoutes()
+	c.groupRoutes()
+	c.auditRoutes()
+	c.tokenRoutes()
 	c.removeRoutes()
 	c.open("/", func(*request) error { return control.ErrNotFound })
 	return c

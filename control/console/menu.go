@@ -21,17 +21,25 @@ var (
 		key     string
 		entries []entry
 	}{
+		{"menu.rooms", []entry{
+			{"menu.systems", "systems", control.ReadCompany},
+			{"menu.groups", "groups", control.ReadCompany},
+		}},
 		{"menu.calendars", []entry{
 			{"menu.tenants", "tenants", control.ReadCompany},
+			{"menu.providers", "providers", control.ReadCompany},
+			{"menu.mailboxes", "mailboxes", control.ReadCompany},
 		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},
+			{"menu.audit", "audit", control.ReadAudit},
 		}},
 	}
 	ofPartner = []entry{
 		{"menu.companies", "companies", control.ReadCompany},
 		{"menu.users", "users", control.ReadUsers},
+		{"menu.audit", "audit", control.ReadAudit},
 		{"menu.general", "general", control.ReadCompany},
 	}
 )

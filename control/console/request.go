@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -163,6 +164,7 @@ type view struct {
 	Menu    []section
 	Flash   *flash
 	Path    string
+	Content template.HTML // what the page's template gave
 }
 
 // Can reports whether the caller may do an action in the organization.
@@ -202,7 +204,14 @@ func (r *request) write(v *view) error {
 	if t == nil {
 		return errors.New("no template " + v.Template)
 	}
+	// The content comes first, for the layout's summary of problems has links to
+	// the fields in it.
 	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "content", v); err != nil {
+		return err
+	}
+	v.Content = template.HTML(b.String())
+	b.Reset()
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		return err
 	}

@@ -140,8 +140,9 @@ func (b *browser) follow(text string) *page {
 // value of nil takes a field away; a checkbox is on with "on".
 func (b *browser) send(button string, values map[string][]string) *page {
 	b.w.t.Helper()
+	named := func(_ int, s *goquery.Selection) bool { return oneLine(s.Text()) == button }
 	form := b.at.Find("form").FilterFunction(func(_ int, s *goquery.Selection) bool {
-		return s.Find("button").FilterFunction(func(_ int, s *goquery.Selection) bool { return oneLine(s.Text()) == button }).Length() > 0
+		return s.Find("button").FilterFunction(named).Length() > 0
 	}).First()
 	require.Equal(b.w.t, 1, form.Length(), "no form with the button %q on %s: %s", button, b.at.url.Path, b.at.text)
 	sent := url.Values{}
@@ -155,12 +156,18 @@ func (b *browser) send(button string, values map[string][]string) *page {
 		case goquery.NodeName(s) == "textarea":
 			sent.Add(name, strings.TrimPrefix(s.Text(), "\n"))
 		case goquery.NodeName(s) == "select":
-			v, _ := s.Find("option[selected]").Attr("value")
-			sent.Add(name, v)
+			chosen := s.Find("option[selected]")
+			if chosen.Length() == 0 {
+				chosen = s.Find("option").First()
+			}
+			sent.Add(name, chosen.AttrOr("value", ""))
 		default:
 			sent.Add(name, s.AttrOr("value", ""))
 		}
 	})
+	if pressed := form.Find("button").FilterFunction(named).First(); pressed.AttrOr("name", "") != "" {
+		sent.Add(pressed.AttrOr("name", ""), pressed.AttrOr("value", ""))
+	}
 	for name, v := range values {
 		if v != nil {
 			require.NotZero(b.w.t, form.Find("[name='"+name+"']").Length(), "the form has no field %q", name)

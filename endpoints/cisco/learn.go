@@ -103,10 +103,14 @@ func (e *Endpoint) decide(v roomos.Version, registered bool) {
 		e.push, e.pushFor = e.opts.Push, v.Raw
 		return
 	}
-	if e.pushFor == v.Raw {
-		return // the version has not changed: what was found out still holds
+	is := v.Raw
+	if registered {
+		is += ", with Webex"
 	}
-	e.push, e.pushFor = PushLegacy, v.Raw
+	if e.pushFor == is {
+		return // nothing has changed: what was found out still holds
+	}
+	e.push, e.pushFor = PushLegacy, is
 	if v.AtLeast(9, 14) && registered {
 		e.push = PushBookings
 	}

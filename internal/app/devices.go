@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
@@ -240,7 +241,8 @@ func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
 		}
 	}
 	var e *poly.Room
-	err := s.add("poly "+d.Username, func() (remove func(), err error) {
+	// User names of Poly devices are the same in any case.
+	err := s.add("poly "+strings.ToLower(d.Username), func() (remove func(), err error) {
 		e, err = s.poly.Add(room, c, &poly.RoomOptions{Token: poly.Token(d.Token), NoPollAlarm: d.NoPollAlarm})
 		return func() { s.poly.Remove(e) }, err
 	})
