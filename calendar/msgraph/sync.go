@@ -291,7 +291,7 @@ func (s *round) touched() []string {
 }
 
 // ask fetches what the pages lacked: masters, and the occurrences of doubtful
-// series. It returns false if reading the calendar is cheaper.
+// series. It returns false if the calendar has to be read instead.
 func (s *round) ask() (enough bool, _ error) {
 	at, err := s.p.user(s.request(""))
 	if err != nil {
@@ -325,9 +325,9 @@ func (s *round) ask() (enough bool, _ error) {
 		id := ids[n]
 		var ref *Refusal
 		switch err := errs[n]; {
-		case errors.As(err, &ref) && ref.Status == http.StatusNotFound && ref.Code == itemNotFound:
-			// The series was deleted meanwhile.
-			delete(s.series, id)
+		case errors.As(err, &ref) && ref.Code == itemNotFound:
+			// Deleted meanwhile, says Graph. The calendar shows whether that is so.
+			return false, nil
 		case err != nil:
 			return false, err
 		default:

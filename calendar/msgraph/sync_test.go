@@ -133,6 +133,17 @@ func TestSyncOfAShortWindow(t *testing.T) {
 	}
 }
 
+// A series that is said to be gone is gone only if the calendar lacks it too.
+func TestSyncOfAMissingMaster(t *testing.T) {
+	site := quiet(&graphtest.Options{OmitOldMasters: true})
+	f := follow(msgraph.New(app{site}, local(site)), site.Room)
+	_, err := site.Room.AddSeries(graphtest.Event{Subject: "Standup", Start: monday.AddDate(0, 0, -7)}, graphtest.Recurrence{Type: "daily"})
+	require.NoError(t, err)
+	site.Inject(graphtest.Fault{Ops: []graphtest.Op{graphtest.OpEvent}, Status: http.StatusNotFound, Count: 1})
+	assert.Equal(t, map[graphtest.Op]int{graphtest.OpDelta: 1, graphtest.OpEvent: 1, graphtest.OpView: 1}, ops(t, site, func() error { return f.sync(t.Context()) }))
+	require.NoError(t, f.check())
+}
+
 // Pages that do not end are left after some, and the calendar is read whole, for
 // an hour. Empty pages and such as come twice are nothing.
 func TestSyncOfPages(t *testing.T) {
@@ -176,7 +187,7 @@ func TestSyncOfPages(t *testing.T) {
 		// calendarView itself: there is nothing to turn to.
 		site.Inject(graphtest.Fault{Repeat: true})
 		_, err := f.p.Events(ctx, site.Room.Address(), week)
-		require.EqualError(t, err, "read calendar of fjord@example.com: unavailable: Graph's pages do not end")
+		require.EqualError(t, err, "read calendar of fjord@example.com: unavailable: the pages of Graph do not end")
 	})
 }
 

@@ -87,7 +87,7 @@ const (
 
 // errEndless is what Graph has been seen to do with delta queries: pages that
 // lead to each other, without end. https://learn.microsoft.com/answers/a/12762375
-var errEndless = errors.New("Graph's pages do not end")
+var errEndless = errors.New("the pages of Graph do not end")
 
 // page fetches a page of events, and notes it.
 func (p *Provider) page(ctx context.Context, r *request, g *pages) (*page, error) {
