@@ -68,6 +68,8 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.orgRoutes()
 	c.userRoutes()
 	c.tenantRoutes()
+	c.liveRoutes()
+	c.ruleRoutes()
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()

@@ -61,6 +61,13 @@ func (f *form) wrong(field, msg string) {
 	f.Problems = append(f.Problems, control.FieldError{Field: field, Msg: msg})
 }
 
+// about makes one field, or the whole form for "", what all problems are about.
+func (f *form) about(field string) {
+	for i := range f.Problems {
+		f.Problems[i].Field = field
+	}
+}
+
 // get returns a value.
 func (f *form) get(name string) string { return f.Values.Get(name) }
 

@@ -181,12 +181,21 @@ const mostOrgs = 12
 
 // show renders a page.
 func (r *request) show(p page) error {
+	v, err := r.view(p)
+	if err != nil {
+		return err
+	}
+	return r.write(v)
+}
+
+// view makes the dot of a page's template.
+func (r *request) view(p page) (*view, error) {
 	v := &view{page: p, r: r, Org: r.org, Flash: r.takeFlash(), Path: r.URL.Path}
 	if r.session != nil {
 		v.CSRF, v.User = string(r.session.CSRF), &r.session.User
 		orgs, err := r.console.centre.Orgs(r.Context(), r.actor)
 		if err != nil && !errors.Is(err, control.ErrNotFound) {
-			return err
+			return nil, err
 		}
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
@@ -196,7 +205,7 @@ func (r *request) show(p page) error {
 		}
 	}
 	v.Menu = r.menu()
-	return r.write(v)
+	return v, nil
 }
 
 func (r *request) write(v *view) error {
