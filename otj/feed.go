@@ -235,7 +235,8 @@ func (f *feed) readWindow(now time.Time) calendar.Window {
 		local := now.In(r.timeZone())
 		y, m, d := local.Date()
 		from := time.Date(y, m, d, 0, 0, 0, 0, local.Location()).Add(-maxBuffer * time.Minute)
-		to := s.Window(local).To
+		// What can be joined before midnight and begins after it.
+		to := dayAfter(local, s.DaysAhead).Add(time.Duration(s.StartBuffer)*time.Minute + time.Minute)
 		if i == 0 || from.Before(w.From) {
 			w.From = from
 		}
@@ -258,8 +259,7 @@ func (f *feed) untilNewDay() time.Duration {
 }
 
 func untilMidnight(now time.Time) time.Duration {
-	y, m, d := now.Date()
-	return max(time.Date(y, m, d+1, 0, 0, 0, 0, now.Location()).Sub(now), time.Second)
+	return max(dayAfter(now, 0).Sub(now), time.Second)
 }
 
 // read reads the calendar once and tells the rooms if it has changed.
@@ -532,8 +532,10 @@ func (n *notifier) run(ctx context.Context) {
 		n.setRunning(true, nil)
 		started := time.Now()
 		go func() {
-			done <- n.provider.Notify(nctx, mailboxes, func(mailbox string) {
-				n.svc.askFor(n.provider, mailbox)
+			done <- n.svc.guard("the calendar's provider", func() error {
+				return n.provider.Notify(nctx, mailboxes, func(mailbox string) {
+					n.svc.askFor(n.provider, mailbox)
+				})
 			})
 		}()
 		var err error

@@ -40,6 +40,7 @@ type PullEndpoint struct {
 	tag      string
 	list     []putBooking
 	seen     time.Time
+	agent    string // what the device said of itself then
 	made     time.Time
 	alarms   map[string]otj.Alarm
 	learned  chan struct{} // a token for Watch; buffered
@@ -127,6 +128,17 @@ func (p *PullEndpoint) LastContact() time.Time {
 	return p.seen
 }
 
+// LastCall returns when the device called last, in UTC, and its product and
+// version as it said them then. Both are zero if it never has.
+func (p *PullEndpoint) LastCall() (when time.Time, agent string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen.UTC(), p.agent
+}
+
+// maxAgent is how much is kept of what a device says of itself.
+const maxAgent = 200
+
 // Watch calls wake when the device has restarted, or says that it can dial
 // something else.
 func (p *PullEndpoint) Watch(ctx context.Context, wake func()) error {
@@ -153,6 +165,8 @@ func (p *PullEndpoint) called(version, product string, registered, legacy bool) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = time.Now()
+	agent := strings.TrimSpace(product + " " + version)
+	p.agent = agent[:min(len(agent), maxAgent)]
 	v, ok := roomos.ParseVersion(version)
 	if !ok {
 		return

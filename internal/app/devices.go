@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
@@ -125,7 +126,7 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 		return e, err
 	}
 	if s.feedback == nil {
-		return nil, member("feedback_slot", `the device has to call the program: add "site" with its "url" to the file`)
+		return nil, s.needsTLS("feedback_slot")
 	}
 	if err := s.feedback.Attach(e, d.FeedbackSlot); err != nil {
 		return nil, &MemberError{"feedback_slot", err}
@@ -154,7 +155,7 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 	case d.ID == "":
 		return nil, member("id", `a Cisco device with a macro needs an "id": its name in the address that it calls, of A-Z a-z 0-9 - _`)
 	case s.macros == nil:
-		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+		return nil, s.needsTLS("via")
 	case s.config.State == "":
 		return nil, member("via", `the tokens of macros have to be kept: add "state", a folder, to "site"`)
 	}
@@ -175,8 +176,8 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 // TMS.
 func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 	switch {
-	case s.config.URL == "":
-		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+	case s.macros == nil:
+		return nil, s.needsTLS("via")
 	case d.Password == "":
 		return nil, errors.New(`a Cisco device that calls as it does TMS needs a "password", "password_file" or "password_env": the secret part of the address that it calls`)
 	case d.Serial == "" && d.MAC == "":
@@ -191,6 +192,14 @@ func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// needsTLS says why a device cannot call the program.
+func (s *Site) needsTLS(name string) error {
+	if s.config.URL == "" {
+		return member(name, `the device calls the program: add "site" with its "url" to the file`)
+	}
+	return member(name, `the device calls the program over https: at %s it cannot; give the program a "url" that begins with https:// and a certificate`, s.config.URL)
 }
 
 // minSecret is the least length of a secret that a device sends us.
@@ -232,7 +241,8 @@ func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
 		}
 	}
 	var e *poly.Room
-	err := s.add("poly "+d.Username, func() (remove func(), err error) {
+	// User names of Poly devices are the same in any case.
+	err := s.add("poly "+strings.ToLower(d.Username), func() (remove func(), err error) {
 		e, err = s.poly.Add(room, c, &poly.RoomOptions{Token: poly.Token(d.Token), NoPollAlarm: d.NoPollAlarm})
 		return func() { s.poly.Remove(e) }, err
 	})

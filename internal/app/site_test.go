@@ -129,7 +129,7 @@ func TestSite(t *testing.T) {
 	t.Run("macro", func(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, c.Setup(t.Context(), "Macro", false, &out))
-		code := regexp.MustCompile(`code  (\w+)`).FindStringSubmatch(out.String())
+		code := regexp.MustCompile(`/enrol\n  (\w+)`).FindStringSubmatch(out.String())
 		require.Len(t, code, 2, out.String())
 		macro := call("POST", "/macro/fjord/enrol", "", "", url.Values{"code": {code[1]}}.Encode())
 		token := regexp.MustCompile(`"token":"(\w+)"`).FindStringSubmatch(macro)
