@@ -101,7 +101,7 @@ func (c *Centre) SetupByLink(ctx context.Context, secret calendar.Secret, kind O
 		return Session{}, err
 	}
 	err = c.store.Update(ctx, func(tx Tx) error {
-		ch := c.as(tx, user, address)
+		ch := c.as(tx, Actor{User: user, Address: address})
 		if _, err := ch.useTicket(ticketSignIn, string(secret)); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (c *Centre) SetupByLink(ctx context.Context, secret calendar.Secret, kind O
 // SignInByLink signs in whoever has the secret of a sign-in link, and uses it up.
 func (c *Centre) SignInByLink(ctx context.Context, secret calendar.Secret, address string) (s Session, err error) {
 	err = c.store.Update(ctx, func(tx Tx) error {
-		ch := c.as(tx, User{}, address)
+		ch := c.as(tx, Actor{Address: address})
 		id, err := ch.useTicket(ticketSignIn, string(secret))
 		if err != nil || id == "" {
 			return errNoSession
@@ -133,14 +133,14 @@ func (c *Centre) SignInByEmail(ctx context.Context, email, address string) (s Se
 		if err != nil {
 			return errNoSession
 		}
-		s, err = c.as(tx, user, address).signIn(user.ID, address, "signed in by OpenID Connect")
+		s, err = c.as(tx, Actor{User: user, Address: address}).signIn(user.ID, address, "signed in by OpenID Connect")
 		return err
 	})
 	return s, err
 }
 
-func (c *Centre) as(tx Tx, user User, address string) *change {
-	return &change{tx, Actor{User: user, Address: address}, time.Now().UTC().Truncate(time.Microsecond), c.keys}
+func (c *Centre) as(tx Tx, actor Actor) *change {
+	return &change{tx, actor, time.Now().UTC().Truncate(time.Microsecond), c.keys}
 }
 
 func (ch *change) signIn(id, address, how string) (Session, error) {

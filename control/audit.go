@@ -56,6 +56,14 @@ func (ch *change) note(org, object, id, name, what string) error {
 	return ch.write(AuditEntry{Org: org, Object: object, ObjectID: id, Name: name, What: what})
 }
 
+// note is the same in a transaction of its own. The running service need not hear
+// of it.
+func (c *Centre) note(ctx context.Context, actor Actor, org, object, id, name, what string) error {
+	return c.store.Update(ctx, func(tx Tx) error {
+		return c.as(tx, actor).note(org, object, id, name, what)
+	})
+}
+
 func (ch *change) write(e AuditEntry) error {
 	e.ID, e.When, e.Created, e.Changed = newID(), ch.now, ch.now, ch.now
 	e.UserID, e.User, e.Address = ch.actor.User.ID, ch.actor.User.Email, ch.actor.Address

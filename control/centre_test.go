@@ -22,6 +22,7 @@ type world struct {
 	txt     map[string][]string
 	consent *fakeConsent
 	changed []string
+	live    *fakeLive
 
 	acme  control.Org   // a company of its own
 	admin control.Actor // its first user, who may do everything there
@@ -47,14 +48,18 @@ func (w *world) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, store: new(storetest.Memory), txt: map[string][]string{}, consent: &fakeConsent{map[string]string{}}}
+func newWorld(t *testing.T, with ...func(*control.Options)) *world {
+	w := &world{t: t, store: new(storetest.Memory), txt: map[string][]string{}, consent: &fakeConsent{map[string]string{}}, live: newLive()}
 	keys, err := control.NewKeys()
 	require.NoError(t, err)
-	w.centre, err = control.New(w.store, keys, &control.Options{
-		Resolver: w, Consent: w.consent, Folders: []string{"/srv/calendars"},
+	opts := &control.Options{
+		Resolver: w, Consent: w.consent, Folders: []string{"/srv/calendars"}, Live: w.live,
 		Changed: func(company string) { w.changed = append(w.changed, company) },
-	})
+	}
+	for _, change := range with {
+		change(opts)
+	}
+	w.centre, err = control.New(w.store, keys, opts)
 	require.NoError(t, err)
 	org, user, err := w.centre.Setup(t.Context(), control.Company, "Acme", "Ann@acme.example", "Ann")
 	require.NoError(t, err)
@@ -344,6 +349,39 @@ func reload(t *testing.T, w *world, u control.User) control.User {
 func (w *world) grantSelf(u control.User, company string) control.User {
 	u.Grants = append(u.Grants, control.Grant{Org: company, Role: control.AccessAdmin})
 	return u
+}
+
+// insert puts a record into a store as it is.
+func insert(t *testing.T, store control.Store, kind, id, owner, key string, v any) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	require.NoError(t, store.Update(t.Context(), func(tx control.Tx) error {
+		_, err := tx.Put(control.Record{Kind: kind, ID: id, Owner: owner, Key: key, Data: data})
+		return err
+	}))
+}
+
+// rewrite changes a record in a store past all checks.
+func rewrite[T any](t *testing.T, store control.Store, kind, id, owner string, fn func(*T)) {
+	t.Helper()
+	require.NoError(t, store.Update(t.Context(), func(tx control.Tx) error {
+		r, err := tx.Get(kind, id)
+		if err != nil {
+			return err
+		}
+		var v T
+		if err := json.Unmarshal(r.Data, &v); err != nil {
+			return err
+		}
+		fn(&v)
+		if r.Data, err = json.Marshal(v); err != nil {
+			return err
+		}
+		r.Owner = owner
+		_, err = tx.Put(r)
+		return err
+	}))
 }
 
 func TestNobodyLocksEverybodyOut(t *testing.T) {

@@ -180,6 +180,8 @@ type System struct {
 	Mailbox string     `json:"mailbox"`
 	// Enabled says that One-Touch Join works for this system.
 	Enabled bool `json:"enabled"`
+	// Paused leaves the device alone: what it shows stays as it is.
+	Paused bool `json:"paused"`
 	// TakeOver allows to overwrite bookings that another system has put there.
 	TakeOver bool `json:"take_over"`
 

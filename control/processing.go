@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
-
-// MaxRulesSize is the most bytes of a company's rule file.
-const MaxRulesSize = 1 << 20
 
 // Processing returns how a company's invites are processed and shown. A company
 // that has changed nothing has the defaults, at revision 0.
@@ -50,17 +48,7 @@ func (c *Centre) SaveProcessing(ctx context.Context, actor Actor, p Processing) 
 		if p.Revision != old.Revision {
 			return fmt.Errorf("processing settings: %w", ErrStale)
 		}
-		var ck checks
-		ck.settings("settings", p.Settings)
-		ck.rules("rules", p.Rules)
-		for i, d := range p.OwnDomains {
-			p.OwnDomains[i] = strings.ToLower(strings.TrimSpace(d))
-			ck.domain(fmt.Sprintf("own_domains.%d", i), p.OwnDomains[i])
-		}
-		if len(p.OwnDomains) > 1000 {
-			ck.fail("own_domains", "has %d domains; the most is 1000", len(p.OwnDomains))
-		}
-		if err := ck.err(); err != nil {
+		if err := p.check(); err != nil {
 			return err
 		}
 		return put(ch, &p)
@@ -71,11 +59,20 @@ func (c *Centre) SaveProcessing(ctx context.Context, actor Actor, p Processing) 
 	return p, nil
 }
 
-// rules demands a rule file that an engine can be made of.
-func (c *checks) rules(field, text string) {
-	if len(text) > MaxRulesSize {
-		c.fail(field, "has %d bytes; the most is %d", len(text), MaxRulesSize)
+// check brings p into its form and says what is wrong with it.
+func (p *Processing) check() error {
+	var ck checks
+	ck.settings("settings", p.Settings)
+	ck.rules("rules", p.Rules)
+	p.OwnDomains = slices.Clone(p.OwnDomains) // the caller's
+	for i, d := range p.OwnDomains {
+		p.OwnDomains[i] = strings.ToLower(strings.TrimSpace(d))
+		ck.domain(fmt.Sprintf("own_domains.%d", i), p.OwnDomains[i])
 	}
+	if len(p.OwnDomains) > 1000 {
+		ck.fail("own_domains", "has %d domains; the most is 1000", len(p.OwnDomains))
+	}
+	return ck.err()
 }
 
 func (c *checks) settings(field string, s otj.Settings) {

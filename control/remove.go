@@ -190,7 +190,7 @@ func planCompany(tx Tx, r *removal, o Org) error {
 		}
 	}
 	r.steps = append(r.steps, func(ch *change) error {
-		for _, kind := range []string{"secret", "system", "group", "mailbox", "provider", "tenant", "processing", "token", "session", "user", "audit"} {
+		for _, kind := range []string{"secret", "system", "group", "mailbox", "provider", "tenant", "processing", "token", "session", "look", "user", "audit"} {
 			for {
 				records, err := ch.List(kind, o.ID, Cursor{}, PageLimit)
 				if err != nil {

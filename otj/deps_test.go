@@ -50,11 +50,13 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
 	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
-	{"readiness", "calendar"},
-	{"control", "calendar rules otj readiness github.com/tink-crypto/tink-go/v2/"},
+	{"readiness", "calendar rules otj"},
+	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},
 	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
+
+	{"control/console", "calendar control control/api"},
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/sqlite readiness"},

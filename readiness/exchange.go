@@ -1,16 +1,6 @@
 package readiness
 
-import (
-	"bytes"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
-)
+import "strings"
 
 // Processing is what Exchange is set to do with the invites of one room, as
 // Get-CalendarProcessing has it. A nil pointer or empty text means that the
@@ -18,6 +8,9 @@ import (
 type Processing struct {
 	Mailbox string // primary SMTP address
 	Name    string
+	// RecipientType is what kind of recipient it is, as Get-Recipient has it:
+	// "RoomMailbox", "UserMailbox", "MailUser", …
+	RecipientType string
 
 	DeleteComments                 *bool
 	DeleteSubject                  *bool
@@ -25,11 +18,16 @@ type Processing struct {
 	RemovePrivateProperty          *bool
 	ProcessExternalMeetingMessages *bool
 	AddAdditionalResponse          *bool
+	AllBookInPolicy                *bool
 	AutomateProcessing             string
 	AdditionalResponse             string
-	// DefaultAccess is what everybody may see of the room's calendar, as
+	// DefaultAccess and AnonymousAccess are what everybody in the organization,
+	// and what others, may see of the room's calendar, as
 	// Get-MailboxFolderPermission has it: "AvailabilityOnly", "LimitedDetails", …
-	DefaultAccess string
+	DefaultAccess, AnonymousAccess string
+	// CalendarFolder is the name of the calendar in the mailbox's language.
+	// Default: "Calendar".
+	CalendarFolder string
 }
 
 // Check says what the settings of a room mean for One-Touch Join. Settings that
@@ -108,203 +106,55 @@ func (p *Processing) Check() []Finding {
 	}
 	out = append(out, response)
 
-	if p.DefaultAccess != "" {
-		f := Finding{Check: "folder-permission", Subject: room, Result: Pass, Why: "Other people see " + p.DefaultAccess + " of the room's calendar."}
-		if !strings.EqualFold(p.DefaultAccess, "AvailabilityOnly") && !strings.EqualFold(p.DefaultAccess, "LimitedDetails") && !strings.EqualFold(p.DefaultAccess, "None") {
+	out = append(out, p.access("folder-permission", "Default", "everybody in the organization", p.DefaultAccess))
+	if p.AnonymousAccess != "" {
+		out = append(out, p.access("folder-permission-outside", "Anonymous", "everybody outside", p.AnonymousAccess))
+	}
+	if p.AllBookInPolicy != nil {
+		f := Finding{Check: "booking-policy", Subject: room, Result: Pass, Why: "Everybody in the organization can book the room."}
+		if !*p.AllBookInPolicy {
 			f.Result = Warn
-			f.Why = "Everybody may read the whole text of the room's invites (" + p.DefaultAccess + "), passcodes too."
-			f.Fix = "Let them see times, or times and subjects, only."
-			f.Command = "Set-MailboxFolderPermission -Identity " + Quote(room+`:\Calendar`) + " -User Default -AccessRights LimitedDetails"
+			f.Why = "AllBookInPolicy is off: only some people can book the room, and what others ask for waits for a delegate or is declined."
+			f.Fix = "Switch it on, unless that is wanted."
+			f.Command = set("-AllBookInPolicy $true")
 		}
 		out = append(out, f)
+	}
+	if p.RecipientType != "" {
+		out = append(out, p.kind())
 	}
 	return out
 }
 
-// MaxReport is the most bytes of a report.
-const MaxReport = 64 << 20
-
-// ParseReport reads the JSON or CSV that the check script has written, also as
-// Windows programs save it: in UTF-16, with a byte order mark, with semicolons.
-func ParseReport(r io.Reader) ([]Processing, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxReport+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the report: %w", err)
-	}
-	if len(data) > MaxReport {
-		return nil, fmt.Errorf("read the report: it is larger than %d MB; split it", MaxReport>>20)
-	}
-	text, err := decodeText(data)
-	if err != nil {
-		return nil, err
-	}
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, errors.New("read the report: it is empty; the script found no rooms, or its output was not saved")
-	}
-	var rooms []Processing
-	if text[0] == '[' || text[0] == '{' {
-		rooms, err = parseJSON(text)
-	} else {
-		rooms, err = parseCSV(text)
-	}
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]bool{}
-	for i, p := range rooms {
-		key := strings.ToLower(p.Mailbox)
-		if key == "" {
-			return nil, fmt.Errorf("read the report: room %d has no PrimarySmtpAddress; use the check script as it is", i+1)
-		}
-		if seen[key] {
-			return nil, fmt.Errorf("read the report: room %s is in it twice", p.Mailbox)
-		}
-		seen[key] = true
-	}
-	return rooms, nil
-}
-
-// decodeText undoes UTF-16 and byte order marks: Windows PowerShell writes them.
-func decodeText(data []byte) (string, error) {
-	var order func([]byte) uint16
+// access says what a group of people may see of the room's calendar.
+func (p *Processing) access(check, user, people, rights string) Finding {
+	f := Finding{Check: check, Subject: p.Mailbox, Result: Pass, Why: "What " + people + " may see of the room's calendar is " + rights + "."}
 	switch {
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order = func(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order = func(b []byte) uint16 { return uint16(b[1]) | uint16(b[0])<<8 }
+	case rights == "":
+		f.Result, f.Why = Unknown, "The report does not say what "+people+" may see of the room's calendar."
+		f.Fix = "Run the check script again, with an account that may read the permissions."
+	case strings.EqualFold(rights, "AvailabilityOnly"), strings.EqualFold(rights, "LimitedDetails"), strings.EqualFold(rights, "None"):
 	default:
-		data = bytes.TrimPrefix(data, []byte("\ufeff"))
-		if !utf8.Valid(data) {
-			return "", errors.New("read the report: it is not UTF-8; save it with -Encoding UTF8")
+		folder := p.CalendarFolder
+		if folder == "" {
+			folder = "Calendar"
 		}
-		return string(data), nil
+		f.Result = Warn
+		f.Why = people + " may read the text of the room's invites (" + rights + "), and so join its meetings: passcodes are in it."
+		f.Why = strings.ToUpper(f.Why[:1]) + f.Why[1:]
+		f.Fix = "Let them see times (AvailabilityOnly), or times and subjects (LimitedDetails), only."
+		f.Command = "Set-MailboxFolderPermission -Identity " + Quote(p.Mailbox+`:\`+folder) + " -User " + user + " -AccessRights LimitedDetails"
 	}
-	data = data[2:]
-	if len(data)%2 != 0 {
-		return "", errors.New("read the report: it ends in the middle of a character; copy it again")
-	}
-	units := make([]uint16, len(data)/2)
-	for i := range units {
-		units[i] = order(data[2*i:])
-	}
-	return string(utf16.Decode(units)), nil
+	return f
 }
 
-func parseJSON(text string) ([]Processing, error) {
-	if text[0] == '{' {
-		text = "[" + text + "]" // ConvertTo-Json writes one room without brackets
+// kind says whether it is a mailbox that can be read.
+func (p *Processing) kind() Finding {
+	f := Finding{Check: "mailbox-type", Subject: p.Mailbox, Result: Pass, Why: "It is a mailbox in Microsoft 365 (" + p.RecipientType + ")."}
+	if !strings.HasSuffix(strings.ToLower(p.RecipientType), "mailbox") || strings.HasPrefix(strings.ToLower(p.RecipientType), "remote") {
+		f.Result = Fail
+		f.Why = "It has no mailbox in Microsoft 365 (" + p.RecipientType + "): its calendar is on a server of one's own or in another organization, and cannot be read."
+		f.Fix = "Move the mailbox to Microsoft 365, or take the room out of the group."
 	}
-	var rows []map[string]any
-	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			line := 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
-			return nil, fmt.Errorf("read the report: line %d: %w", line, err)
-		}
-		return nil, errors.New("read the report: it is JSON, but no list of rooms; use the check script as it is")
-	}
-	rooms := make([]Processing, 0, len(rows))
-	for i, row := range rows {
-		p, err := newProcessing(func(name string) (any, bool) { v, ok := row[name]; return v, ok })
-		if err != nil {
-			return nil, fmt.Errorf("read the report: room %d: %w", i+1, err)
-		}
-		rooms = append(rooms, p)
-	}
-	return rooms, nil
-}
-
-func parseCSV(text string) ([]Processing, error) {
-	// Export-Csv of Windows PowerShell may write its type first.
-	if strings.HasPrefix(text, "#TYPE") {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	r := csv.NewReader(strings.NewReader(text))
-	r.FieldsPerRecord = -1
-	if head, _, _ := strings.Cut(text, "\n"); strings.Count(head, ";") > strings.Count(head, ",") {
-		r.Comma = ';' // Excel saves so where the comma is the decimal sign
-	}
-	table, err := r.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("read the report: %w", err)
-	}
-	column := map[string]int{}
-	for i, name := range table[0] {
-		column[strings.TrimSpace(name)] = i
-	}
-	if _, ok := column["PrimarySmtpAddress"]; !ok {
-		return nil, fmt.Errorf("read the report: its first line has no column PrimarySmtpAddress, it has %.200q; use the check script as it is", table[0])
-	}
-	var rooms []Processing
-	for i, row := range table[1:] {
-		if len(row) != len(table[0]) {
-			return nil, fmt.Errorf("read the report: line %d has %d values, the first line has %d", i+2, len(row), len(table[0]))
-		}
-		p, err := newProcessing(func(name string) (any, bool) {
-			at, ok := column[name]
-			if !ok {
-				return nil, false
-			}
-			return row[at], true
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read the report: line %d: %w", i+2, err)
-		}
-		rooms = append(rooms, p)
-	}
-	return rooms, nil
-}
-
-// newProcessing reads one room by the names of Get-CalendarProcessing.
-func newProcessing(value func(name string) (any, bool)) (Processing, error) {
-	var p Processing
-	var err error
-	text := func(name string) string {
-		v, _ := value(name)
-		s, _ := v.(string)
-		return strings.TrimSpace(s)
-	}
-	flag := func(name string) *bool {
-		v, ok := value(name)
-		if !ok || v == nil || v == "" {
-			return nil
-		}
-		var on bool
-		switch x := v.(type) {
-		case bool:
-			on = x
-		case string:
-			switch strings.ToLower(strings.TrimPrefix(strings.TrimSpace(x), "$")) {
-			case "true", "1":
-				on = true
-			case "false", "0":
-			default:
-				err = errors.Join(err, fmt.Errorf("%s is %.40q; it is True or False", name, x))
-			}
-		default:
-			err = errors.Join(err, fmt.Errorf("%s is %v; it is true or false", name, x))
-		}
-		return &on
-	}
-	p.Mailbox, p.Name = text("PrimarySmtpAddress"), text("DisplayName")
-	p.DeleteComments, p.DeleteSubject = flag("DeleteComments"), flag("DeleteSubject")
-	p.AddOrganizerToSubject, p.RemovePrivateProperty = flag("AddOrganizerToSubject"), flag("RemovePrivateProperty")
-	p.ProcessExternalMeetingMessages, p.AddAdditionalResponse = flag("ProcessExternalMeetingMessages"), flag("AddAdditionalResponse")
-	p.AdditionalResponse, p.DefaultAccess = text("AdditionalResponse"), text("DefaultAccess")
-	if v, _ := value("AutomateProcessing"); v != nil {
-		// ConvertTo-Json writes an enumeration as its number.
-		switch x := v.(type) {
-		case float64:
-			names := []string{"None", "AutoUpdate", "AutoAccept"}
-			if i := int(x); x == float64(i) && i >= 0 && i < len(names) {
-				p.AutomateProcessing = names[i]
-			} else {
-				err = errors.Join(err, fmt.Errorf("AutomateProcessing is %v", x))
-			}
-		case string:
-			p.AutomateProcessing = strings.TrimSpace(x)
-		}
-	}
-	return p, err
+	return f
 }

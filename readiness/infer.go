@@ -2,7 +2,6 @@ package readiness
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
@@ -68,39 +67,4 @@ func Infer(mailbox string, events []calendar.Event) []Finding {
 	add("auto-accept", Fail, tentative, "are not accepted by the room: it seems not to do so by itself (AutomateProcessing).",
 		"Run the check script, and set AutomateProcessing to AutoAccept.", "-AutomateProcessing AutoAccept")
 	return out
-}
-
-// Rewriters says which security gateways have rewritten links in a room's
-// invites, and what to exempt. Opaque names those whose links cannot be undone:
-// their meetings have no button. Both map a gateway's name to one of the hosts
-// whose links it had rewritten, or to "" where that cannot be seen.
-func Rewriters(mailbox string, undone, opaque map[string]string) []Finding {
-	var out []Finding
-	for gateway, host := range undone {
-		out = append(out, Finding{
-			Check: "link-rewriting", Subject: mailbox, Result: Pass,
-			Why: fmt.Sprintf("%s rewrites links%s. They are turned back.", gateway, ofHost(host)),
-			Fix: exemption(gateway),
-		})
-	}
-	for gateway, host := range opaque {
-		out = append(out, Finding{
-			Check: "link-rewriting", Subject: mailbox, Result: Fail,
-			Why: fmt.Sprintf("%s rewrites links%s in a way that only it can undo. Such meetings have no button, unless the invite says their number and passcode.", gateway, ofHost(host)),
-			Fix: exemption(gateway),
-		})
-	}
-	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.Why, b.Why) })
-	return out
-}
-
-func ofHost(host string) string {
-	if host == "" {
-		return ""
-	}
-	return " of " + host
-}
-
-func exemption(gateway string) string {
-	return "In the policy of " + gateway + ", exempt https://teams.microsoft.com/ and the hosts of the other meeting services that you use: *.zoom.us, *.webex.com, meet.google.com."
 }

@@ -23,6 +23,9 @@ type Network struct {
 	Service string
 	// Calendars are the base addresses of the calendar systems.
 	Calendars []string
+	// SignIn are the base addresses at which tokens for calendars are had, as in
+	// "https://login.microsoftonline.com", and at which administrators sign in.
+	SignIn []string
 	// Pushed are hosts of devices that the service calls, with or without a port.
 	Pushed []string
 	// Calling says that there are devices that call the service, and Webex that
@@ -45,6 +48,10 @@ func (n Network) Ports() []PortRule {
 	for _, c := range n.Calendars {
 		host, p := hostPort(c)
 		add("this service", host, p, "HTTPS", "reads the rooms' calendars")
+	}
+	for _, c := range n.SignIn {
+		host, p := hostPort(c)
+		add("this service", host, p, "HTTPS", "gets tokens for calendars and sign-in")
 	}
 	for _, d := range n.Pushed {
 		host, p := hostPort("https://" + d)

@@ -48,7 +48,29 @@ type Scripts struct {
 	Check string
 }
 
-// NewScripts makes the scripts.
+// ScriptFile is a script as a file.
+type ScriptFile struct {
+	// Name is the name of the file; Title says what the script does.
+	Name, Title string
+	// Text begins with a byte order mark, without which Windows PowerShell would
+	// take UTF-8 for something else.
+	Text string
+}
+
+// Files are the scripts as files, in the order in which they are run.
+func (s Scripts) Files() []ScriptFile {
+	const mark = "\ufeff"
+	return []ScriptFile{
+		{"otj-1-group.ps1", "Make the security group of the rooms", mark + s.Group},
+		{"otj-2-rbac.ps1", "Let the application read these rooms only (RBAC for Applications)", mark + s.RBAC},
+		{"otj-2-access-policy.ps1", "The same in the older way (application access policy); one of the two is enough", mark + s.AccessPolicy},
+		{"otj-3-rooms.ps1", "Set how the rooms process invites", mark + s.Rooms},
+		{"otj-4-check.ps1", "Check what the rooms are set to, and write the report", mark + s.Check},
+	}
+}
+
+// NewScripts makes the scripts. The error joins one for each value that cannot
+// be in a script.
 func NewScripts(o ScriptOptions) (Scripts, error) {
 	var errs []error
 	guid := func(name, v string) {
@@ -102,7 +124,7 @@ $group = ` + Quote(o.Group) + `
 if (-not (Get-DistributionGroup -Identity $group -ErrorAction SilentlyContinue)) {
     New-DistributionGroup -Name ` + Quote(o.GroupName) + ` -Alias ` + Quote(alias) + ` -PrimarySmtpAddress $group -Type Security | Out-Null
 }
-` + mailboxList(o) + `
+` + groupMailboxes(o) + `
 $members = @(Get-DistributionGroupMember -Identity $group -ResultSize Unlimited | ForEach-Object { $_.PrimarySmtpAddress })
 foreach ($mailbox in $mailboxes) {
     if ($members -notcontains $mailbox) {
@@ -177,48 +199,123 @@ foreach ($mailbox in $mailboxes) {
 	}
 	b.WriteString("    Write-Host \"Set $mailbox\"\n}\n")
 	if o.External {
-		b.WriteString(`
-# People outside cannot invite the rooms themselves; people inside can forward their invites.
-if (-not (Get-TransportRule -Identity 'One-Touch Join: no direct invites from outside' -ErrorAction SilentlyContinue)) {
-    New-TransportRule -Name 'One-Touch Join: no direct invites from outside' -FromScope NotInOrganization ` + "`" + `
-        -SentToMemberOf ` + Quote(o.Group) + ` -RejectMessageReasonText 'This room takes invites from inside the organization only.' | Out-Null
-}
-`)
+		b.WriteString(transportRule(o))
 	}
 	return b.String()
 }
 
+// transportRule keeps people outside from inviting the rooms themselves. An
+// invite that somebody inside forwards still has the organizer outside in its
+// From header, and FromScope looks at that header. What tells the two apart is
+// that Exchange marks what its own users send, in a header that it takes off mail
+// from outside.
+func transportRule(o ScriptOptions) string {
+	return `
+# People outside cannot invite the rooms themselves; people inside can forward their invites.
+$rule = @{
+    FromScope                              = 'NotInOrganization'
+    SentToMemberOf                         = ` + Quote(o.Group) + `
+    ExceptIfHeaderContainsMessageHeader    = 'X-MS-Exchange-Organization-AuthAs'
+    ExceptIfHeaderContainsWords            = 'Internal'
+    RejectMessageReasonText                = 'This room takes invites from inside the organization only.'
+}
+$name = 'One-Touch Join: no direct invites from outside'
+if (Get-TransportRule -Identity $name -ErrorAction SilentlyContinue) {
+    Set-TransportRule -Identity $name @rule
+} else {
+    New-TransportRule -Name $name @rule | Out-Null
+}
+`
+}
+
 func checkScript(o ScriptOptions) string {
 	return connect + `
-# Writes what the rooms are set to into otj-rooms.json, for: otj doctor --import otj-rooms.json
+# Says what is wrong with each room, and writes what the rooms are set to into
+# otj-rooms.json and otj-rooms.csv. Either is read by: otj doctor --import otj-rooms.json
+$problems = [ordered]@{
+    'delete the text of invites'        = @()
+    'delete the subject'                = @()
+    'add the organizer to the subject'  = @()
+    'clear the private flag'            = @()
+    'do not accept by themselves'       = @()
+    'cannot be read'                    = @()
+}
+$external = @()
 $report = foreach ($member in Get-DistributionGroupMember -Identity ` + Quote(o.Group) + ` -ResultSize Unlimited) {
-    $room = $member.PrimarySmtpAddress
+    $room = "$($member.PrimarySmtpAddress)"
+    Write-Host "Room $room"
     try {
         $p = Get-CalendarProcessing -Identity $room
     } catch {
         Write-Warning "${room}: $_"
-        [pscustomobject]@{ PrimarySmtpAddress = "$room"; DisplayName = "$($member.DisplayName)" }
+        $problems['cannot be read'] += $room
+        [pscustomobject]@{
+            PrimarySmtpAddress = $room; DisplayName = "$($member.DisplayName)"; RecipientTypeDetails = "$($member.RecipientTypeDetails)"
+            DeleteComments = $null; DeleteSubject = $null; AddOrganizerToSubject = $null; RemovePrivateProperty = $null
+            ProcessExternalMeetingMessages = $null; AddAdditionalResponse = $null; AllBookInPolicy = $null
+            AdditionalResponse = ''; AutomateProcessing = ''; CalendarFolder = ''; DefaultAccess = ''; AnonymousAccess = ''
+        }
         continue
     }
-    $folder = (Get-MailboxFolderStatistics -Identity $room -FolderScope Calendar | Where-Object { $_.FolderType -eq 'Calendar' } | Select-Object -First 1).Name
+    $found = @()
+    if ($p.DeleteComments) { $found += 'delete the text of invites' }
+    if ($p.DeleteSubject) { $found += 'delete the subject' }
+    if ($p.AddOrganizerToSubject) { $found += 'add the organizer to the subject' }
+    if ($p.RemovePrivateProperty) { $found += 'clear the private flag' }
+    if ("$($p.AutomateProcessing)" -ne 'AutoAccept') { $found += 'do not accept by themselves' }
+    foreach ($f in $found) {
+        Write-Warning "${room}: $f"
+        $problems[$f] += $room
+    }
+    if ($found.Count -eq 0) { Write-Host "  all checks passed" -ForegroundColor Green }
+    if ($p.ProcessExternalMeetingMessages) {
+        Write-Host "  takes forwarded invites from outside"
+        $external += $room
+    }
+    # The folder has the name of the mailbox's language.
+    $folder = "$((Get-MailboxFolderStatistics -Identity $room -FolderScope Calendar -ErrorAction SilentlyContinue | Where-Object { $_.FolderType -eq 'Calendar' } | Select-Object -First 1).Name)"
     $default = Get-MailboxFolderPermission -Identity "${room}:\$folder" -User Default -ErrorAction SilentlyContinue
+    $anonymous = Get-MailboxFolderPermission -Identity "${room}:\$folder" -User Anonymous -ErrorAction SilentlyContinue
     [pscustomobject]@{
-        PrimarySmtpAddress             = "$room"
+        PrimarySmtpAddress             = $room
         DisplayName                    = "$($member.DisplayName)"
+        RecipientTypeDetails           = "$($member.RecipientTypeDetails)"
         DeleteComments                 = [bool]$p.DeleteComments
         DeleteSubject                  = [bool]$p.DeleteSubject
         AddOrganizerToSubject          = [bool]$p.AddOrganizerToSubject
         RemovePrivateProperty          = [bool]$p.RemovePrivateProperty
         ProcessExternalMeetingMessages = [bool]$p.ProcessExternalMeetingMessages
         AddAdditionalResponse          = [bool]$p.AddAdditionalResponse
+        AllBookInPolicy                = [bool]$p.AllBookInPolicy
         AdditionalResponse             = "$($p.AdditionalResponse)"
         AutomateProcessing             = "$($p.AutomateProcessing)"
+        CalendarFolder                 = $folder
         DefaultAccess                  = "$($default.AccessRights -join ',')"
+        AnonymousAccess                = "$($anonymous.AccessRights -join ',')"
     }
 }
+Write-Host 'Summary:'
+foreach ($f in $problems.Keys) {
+    Write-Host "$($problems[$f].Count) rooms $f"
+    if ($problems[$f].Count -gt 0) { Write-Host "  $($problems[$f] -join ', ')" }
+}
+Write-Host "$($external.Count) rooms take forwarded invites from outside"
+if ($external.Count -gt 0) { Write-Host "  $($external -join ', ')" }
 ConvertTo-Json -InputObject @($report) -Depth 3 | Out-File -FilePath otj-rooms.json -Encoding utf8
-Write-Host "$(@($report).Count) rooms are in otj-rooms.json"
+@($report) | Export-Csv -Path otj-rooms.csv -NoTypeInformation -Encoding UTF8
+Write-Host "$(@($report).Count) rooms are in otj-rooms.json and otj-rooms.csv"
 `
+}
+
+// groupMailboxes are the mailboxes to put into the group: without any the reader
+// has to say which, since not every room has a device.
+func groupMailboxes(o ScriptOptions) string {
+	if len(o.Mailboxes) == 0 {
+		return "# The addresses of the rooms, as in @('first@example.com', 'second@example.com'). All there are:\n" +
+			"#   Get-EXOMailbox -RecipientTypeDetails RoomMailbox -ResultSize Unlimited | Select-Object PrimarySmtpAddress\n" +
+			"$mailboxes = @()"
+	}
+	return mailboxList(o)
 }
 
 func mailboxList(o ScriptOptions) string {

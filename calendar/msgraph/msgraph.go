@@ -10,10 +10,6 @@
 // Grants add up: an app that holds Calendars.Read for the whole tenant in Entra
 // reads every mailbox, also if RBAC for Applications in Exchange grants it a
 // few rooms only. Remove the grant in Entra to make the scope count.
-//
-// The package reads calendarView. It has no delta queries, no change
-// notifications, no admin consent and no daily quota of requests, and does not
-// repeat a request that fails: Error.RetryAfter says when the caller may.
 package msgraph
 
 import (
@@ -22,288 +18,326 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/internal/graphjson"
 )
 
-// The addresses of Graph in Microsoft's clouds, for Options.BaseURL. A
-// credential must be made for the authority of the same cloud. Source:
-// https://learn.microsoft.com/graph/deployments.
-const (
-	Global  = "https://graph.microsoft.com"
-	GCCHigh = "https://graph.microsoft.us"
-	DoD     = "https://dod-graph.microsoft.us"
-	China   = "https://microsoftgraph.chinacloudapi.cn"
-)
-
-const (
-	maxPages   = 100      // of 100 events: no room has that many in a window
-	maxAnswer  = 64 << 20 // bytes of one page
-	perMailbox = 4        // requests at once that Outlook accepts for a mailbox
-	fields     = "id,iCalUId,seriesMasterId,type,changeKey,lastModifiedDateTime,subject,organizer,isOrganizer," +
-		"start,end,isAllDay,isCancelled,showAs,sensitivity,responseStatus,location,locations,body,bodyPreview," +
-		"onlineMeeting,onlineMeetingUrl"
-)
-
 // Options changes how a Provider works. The zero value is usable.
 type Options struct {
-	// BaseURL is where Graph is, without a version. The default is [Global].
-	BaseURL string
-	// Transport carries the requests; set its Proxy to go through one. The
-	// default is [http.DefaultTransport].
+	// Cloud is where Graph is. The default is [Global].
+	Cloud Cloud
+	// Proxy is the proxy that requests go through: http, https or socks5, with a
+	// user name and password if it wants them. The default is that of the
+	// environment ([http.ProxyFromEnvironment]). [Options.Client] has it too.
+	Proxy *url.URL
+	// Transport carries the requests in the place of one with Proxy.
 	Transport http.RoundTripper
+	// PageSize is the number of events that are asked for at a time: up to 1,000.
+	// The default is 100.
+	PageSize int
 	// Timeout is for one request. The default is 30 s.
 	Timeout time.Duration
+
+	// DailyQuota is the number of requests that may be made in any 24 hours:
+	// [MinDailyQuota] to [MaxDailyQuota]. The default is [DefaultDailyQuota].
+	// It begins anew with each process. [Status] shows what follows from it.
+	DailyQuota int
+	// MinPoll is the shortest interval that [Provider.PollInterval] gives. The
+	// default is 30 s.
+	MinPoll time.Duration
+	// Concurrency is the greatest number of requests at a time. The provider
+	// starts lower and finds out what the tenant bears. The default is 64.
+	Concurrency int
 }
 
-// Provider is a [calendar.Provider]. It is safe for concurrent use.
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	if d.Cloud.Graph == "" {
+		d.Cloud.Graph = Global.Graph
+	}
+	d.PageSize = min(cmp.Or(max(d.PageSize, 0), 100), 1000)
+	d.Timeout = cmp.Or(max(d.Timeout, 0), 30*time.Second)
+	d.DailyQuota = cmp.Or(d.DailyQuota, DefaultDailyQuota)
+	d.MinPoll = cmp.Or(max(d.MinPoll, 0), 30*time.Second)
+	d.Concurrency = cmp.Or(max(d.Concurrency, 0), 64)
+	return d
+}
+
+// Client returns a client on Transport, or on one that uses Proxy. Give it to a
+// credential, as azcore.ClientOptions.Transport, so that its requests to Entra go
+// the same way.
+func (o *Options) Client() *http.Client {
+	c := &http.Client{
+		// A redirect could take the token to another host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if o != nil && o.Transport != nil {
+		c.Transport = o.Transport
+		return c
+	}
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // a program has replaced it
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 64 // behind a proxy that speaks HTTP/1 only
+	if o != nil && o.Proxy != nil {
+		t.Proxy = http.ProxyURL(o.Proxy)
+	}
+	c.Transport = t
+	return c
+}
+
+func (o *Options) check() error {
+	if o.DailyQuota < MinDailyQuota || o.DailyQuota > MaxDailyQuota {
+		return fmt.Errorf("the daily quota is %d; it is %d to %d", o.DailyQuota, MinDailyQuota, MaxDailyQuota)
+	}
+	if u := o.Proxy; u != nil && (!slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) || u.Host == "") {
+		return fmt.Errorf("the proxy %q is not an http, https or socks5 address", u.Redacted())
+	}
+	return nil
+}
+
+// Provider is a [calendar.Provider]. It is for one tenant, and safe for
+// concurrent use.
 type Provider struct {
-	cred   azcore.TokenCredential
+	opts   Options
+	bad    error // why the options cannot be used
 	base   *url.URL
-	bad    error // why base cannot be used
 	client *http.Client
+	tokens tokens
+	pace   *pace
+	budget *budget
+
+	clock   clock
+	readers readers
+	worked  atomic.Bool // a calendar could be read
 
 	mu    sync.Mutex
-	gates map[string]*gate
+	boxes map[string]*box
 }
 
-// gate limits the requests of one mailbox; it is dropped when nobody uses it.
-type gate struct {
-	slots chan struct{}
-	users int
+// box is what the provider knows of a mailbox.
+type box struct {
+	gate gate
+
+	mu    sync.Mutex
+	pause time.Time // nothing is sent before
+}
+
+func (b *box) pausedUntil() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pause
+}
+
+func (b *box) pauseUntil(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.After(b.pause) {
+		b.pause = t
+	}
 }
 
 var _ calendar.Provider = (*Provider)(nil)
 
 // New returns a provider that authenticates with cred, such as a credential of
-// azidentity. It makes no request.
+// azidentity. It makes no request, and starts no goroutine. What is wrong with
+// the options is said by every call.
 func New(cred azcore.TokenCredential, opts *Options) *Provider {
-	var o Options
-	if opts != nil {
-		o = *opts
+	o := opts.withDefaults()
+	p := &Provider{opts: o, client: o.Client(), boxes: map[string]*box{}, pace: newPace(o.Concurrency), budget: newBudget(o.DailyQuota)}
+	p.base, p.bad = address("Graph", o.Cloud.Graph)
+	if p.bad == nil {
+		p.bad = o.check()
 	}
-	o.BaseURL = cmp.Or(o.BaseURL, Global)
-	p := &Provider{cred: cred, gates: map[string]*gate{}}
-	p.base, p.bad = url.Parse(strings.TrimRight(o.BaseURL, "/"))
-	if p.bad == nil && (p.base.Scheme != "https" && p.base.Scheme != "http" || p.base.Host == "") {
-		p.bad = fmt.Errorf("the base URL %q is not an http(s) address", o.BaseURL)
-	}
-	p.client = &http.Client{
-		Transport: o.Transport,
-		Timeout:   cmp.Or(o.Timeout, 30*time.Second),
-		// A redirect could take the token to another host.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if p.bad == nil {
+		p.tokens = tokens{cred: cred, scope: p.base.Scheme + "://" + p.base.Host + "/.default", turn: make(chan struct{}, 1)}
 	}
 	return p
 }
 
-// CheckAccess says whether the calendar of mailbox can be read: nil, or an
-// error that says what an administrator can do.
-func (p *Provider) CheckAccess(ctx context.Context, mailbox string) error {
-	now := time.Now()
-	_, err := p.Events(ctx, mailbox, calendar.Window{From: now, To: now.Add(time.Minute)})
-	var partial *calendar.PartialError
-	if errors.As(err, &partial) {
-		return nil
+// key is how mailboxes are compared.
+func key(mailbox string) string { return strings.ToLower(strings.TrimSpace(mailbox)) }
+
+// box returns that of a mailbox. That of "" is for requests about none.
+func (p *Provider) box(mailbox string) *box {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := key(mailbox)
+	b := p.boxes[k]
+	if b == nil {
+		b = &box{}
+		b.gate.limit = perMailbox
+		if k == "" {
+			b.gate.limit = p.opts.Concurrency
+		}
+		p.boxes[k] = b
 	}
-	return err
+	return b
+}
+
+// user is the path of a mailbox.
+func (p *Provider) user(r *request) (string, error) {
+	m := strings.TrimSpace(r.mailbox)
+	if m == "" || m == "." || m == ".." {
+		return "", p.fail(r, calendar.ErrNotFound, "Give the mail address of the room.")
+	}
+	return "/users/" + url.PathEscape(m), nil
+}
+
+const readCalendar = "read calendar"
+
+// CheckAccess says whether the calendar of mailbox can be read: nil, or an
+// error that says what an administrator can do. It costs one small request.
+func (p *Provider) CheckAccess(ctx context.Context, mailbox string) error {
+	r := &request{op: readCalendar, mailbox: mailbox}
+	at, err := p.user(r)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	r.url = at + "/calendarView?" + url.Values{"startDateTime": {stamp(now)}, "endDateTime": {stamp(now.Add(time.Minute))}, "$select": {"id"}, "$top": {"1"}}.Encode()
+	var out page
+	r.out = &out
+	if err := p.send(ctx, r); err != nil {
+		return err
+	}
+	p.worked.Store(true)
+	return nil
 }
 
 // Events implements [calendar.Provider].
 func (p *Provider) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
-	if p.bad != nil {
-		return nil, failure(mailbox, p.bad, "Correct the address of Graph in the configuration.")
+	events, requests, err := p.view(ctx, mailbox, w)
+	p.readers.read(mailbox, requests)
+	var partial *calendar.PartialError
+	if err == nil || errors.As(err, &partial) {
+		p.worked.Store(true)
 	}
-	if m := strings.TrimSpace(mailbox); m == "" || m == "." || m == ".." {
-		return nil, failure(mailbox, calendar.ErrNotFound, "Give the mail address of the room.")
-	}
-	leave, err := p.enter(ctx, strings.ToLower(mailbox))
-	if err != nil {
-		return nil, failure(mailbox, err, "")
-	}
-	defer leave()
+	return events, err
+}
 
-	next := p.base.JoinPath("v1.0", "users", url.PathEscape(mailbox), "calendarView")
-	next.RawQuery = url.Values{
-		"startDateTime": {w.From.UTC().Format(time.RFC3339Nano)},
-		"endDateTime":   {w.To.UTC().Format(time.RFC3339Nano)},
-		"$select":       {fields},
-		"$top":          {"100"},
-	}.Encode()
-	byID := map[string]calendar.Event{}
-	seen := map[string]bool{}
-	var bad []calendar.EventError
-	for {
-		if seen[next.String()] || len(seen) == maxPages {
-			return nil, failure(mailbox, fmt.Errorf("%w: Graph's pages do not end", calendar.ErrUnavailable), "")
-		}
-		seen[next.String()] = true
-		page, err := p.page(ctx, mailbox, next)
-		if err != nil {
-			return nil, err
-		}
-		for _, raw := range page.Value {
-			e, err := graphjson.Decode(raw)
-			switch {
-			case err == nil && (e.ID == "" || e.Start.IsZero() || e.End.IsZero()):
-				err = errors.New("the event has no id, start or end")
-				fallthrough
-			case err != nil:
-				bad = append(bad, calendar.EventError{ID: e.ID, UID: e.UID, Err: err})
-			case w.Overlaps(e.Start, e.End):
-				byID[e.ID] = e
-			}
-		}
-		if page.Next == "" {
-			break
-		}
-		if next, err = url.Parse(page.Next); err != nil || next.Scheme != p.base.Scheme || next.Host != p.base.Host {
-			return nil, failure(mailbox, fmt.Errorf("%w: the next page is not at %s", calendar.ErrUnavailable, p.base.Host), "")
-		}
+const (
+	maxPages = 100 // of 100 events, by default: no room has that many in a window
+	fields   = "id,iCalUId,seriesMasterId,type,changeKey,lastModifiedDateTime,subject,organizer,isOrganizer," +
+		"start,end,isAllDay,isCancelled,showAs,sensitivity,responseStatus,location,locations,body,bodyPreview," +
+		"onlineMeeting,onlineMeetingUrl"
+)
+
+// preferences go with every request for events: none of the first page's last.
+var preferences = []string{`IdType="ImmutableId"`, `outlook.timezone="UTC"`, `outlook.body-content-type="html"`}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// page is a page of events.
+type page struct {
+	Value []item `json:"value"`
+	Next  string `json:"@odata.nextLink"`
+	Delta string `json:"@odata.deltaLink"`
+}
+
+// item is an event that may not be readable, without harm to its neighbours.
+type item struct {
+	graphjson.Event
+	err error
+}
+
+func (i *item) UnmarshalJSON(data []byte) error {
+	i.err = json.Unmarshal(data, &i.Event)
+	return nil
+}
+
+// view reads calendarView. It also returns the number of requests.
+func (p *Provider) view(ctx context.Context, mailbox string, w calendar.Window) (_ []calendar.Event, requests int, _ error) {
+	r := &request{op: readCalendar, mailbox: mailbox, prefer: preferences}
+	at, err := p.user(r)
+	if err != nil {
+		return nil, 0, err
 	}
-	events := make([]calendar.Event, 0, len(byID))
-	for _, e := range byID {
+	r.url = at + "/calendarView?" + url.Values{"startDateTime": {stamp(w.From)}, "endDateTime": {stamp(w.To)}, "$select": {fields}, "$top": {strconv.Itoa(p.opts.PageSize)}}.Encode()
+	var found collection
+	seen := map[string]bool{}
+	for {
+		if seen[r.url] || len(seen) == maxPages {
+			return nil, len(seen), p.fail(r, fmt.Errorf("%w: Graph's pages do not end", calendar.ErrUnavailable), "")
+		}
+		seen[r.url] = true
+		var out page
+		r.out = &out
+		if err := p.send(ctx, r); err != nil {
+			return nil, len(seen), err
+		}
+		if out.Value == nil {
+			return nil, len(seen), p.fail(r, fmt.Errorf("%w: the answer is not a list of events", calendar.ErrUnavailable), "Check that no proxy answers in the place of Graph.")
+		}
+		for i := range out.Value {
+			found.add(&out.Value[i], w)
+		}
+		if out.Next == "" {
+			events, err := found.events(mailbox)
+			return events, len(seen), err
+		}
+		r.url = out.Next
+	}
+}
+
+// collection is the events of a calendar, each once.
+type collection struct {
+	byID map[string]calendar.Event
+	bad  []calendar.EventError
+}
+
+func (c *collection) add(i *item, w calendar.Window) {
+	e, err := i.event()
+	switch {
+	case err != nil:
+		c.bad = append(c.bad, calendar.EventError{ID: e.ID, UID: e.UID, Err: err})
+	case w.Overlaps(e.Start, e.End):
+		if c.byID == nil {
+			c.byID = map[string]calendar.Event{}
+		}
+		c.byID[e.ID] = e
+	}
+}
+
+// event is what the item says, or why it cannot be read.
+func (i *item) event() (calendar.Event, error) {
+	if i.err != nil {
+		return calendar.Event{ID: i.ID, UID: i.ICalUID}, i.err
+	}
+	e, err := i.Calendar()
+	if err == nil && (e.ID == "" || e.Start.IsZero() || e.End.IsZero()) {
+		err = errors.New("the event has no id, start or end")
+	}
+	return e, err
+}
+
+// events returns the events in order, and a *PartialError if some are bad.
+func (c *collection) events(mailbox string) ([]calendar.Event, error) {
+	events := make([]calendar.Event, 0, len(c.byID))
+	for _, e := range c.byID {
 		events = append(events, e)
 	}
 	slices.SortFunc(events, func(a, b calendar.Event) int {
 		return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.ID, b.ID))
 	})
-	if len(bad) > 0 {
-		return events, &calendar.PartialError{Mailbox: mailbox, Bad: bad}
+	if len(c.bad) > 0 {
+		return events, &calendar.PartialError{Mailbox: mailbox, Bad: c.bad}
 	}
 	return events, nil
-}
-
-type page struct {
-	Value []json.RawMessage `json:"value"`
-	Next  string            `json:"@odata.nextLink"`
-}
-
-func (p *Provider) page(ctx context.Context, mailbox string, at *url.URL) (*page, error) {
-	token, err := p.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{p.base.Scheme + "://" + p.base.Host + "/.default"}})
-	if err != nil {
-		return nil, tokenError(ctx, mailbox, err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return nil, failure(mailbox, err, "")
-	}
-	req.Header.Set("Authorization", "Bearer "+token.Token)
-	req.Header.Add("Prefer", `IdType="ImmutableId"`)
-	req.Header.Add("Prefer", `outlook.timezone="UTC"`)
-	req.Header.Add("Prefer", `outlook.body-content-type="html"`)
-	res, err := p.client.Do(req)
-	if err != nil {
-		return nil, failure(mailbox, fmt.Errorf("%w: %w", calendar.ErrUnavailable, err), "Check the network and the proxy.")
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return nil, failure(mailbox, fmt.Errorf("%w: %w", calendar.ErrUnavailable, err), "")
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, statusError(mailbox, res, body)
-	}
-	var out page
-	if len(body) > maxAnswer {
-		return nil, failure(mailbox, fmt.Errorf("%w: a page is larger than %d bytes", calendar.ErrUnavailable, maxAnswer), "")
-	}
-	if err := json.Unmarshal(body, &out); err != nil || out.Value == nil {
-		return nil, failure(mailbox, fmt.Errorf("%w: the answer is not a list of events", calendar.ErrUnavailable), "Check that no proxy answers in the place of Graph.")
-	}
-	return &out, nil
-}
-
-func (p *Provider) enter(ctx context.Context, mailbox string) (leave func(), err error) {
-	p.mu.Lock()
-	g := p.gates[mailbox]
-	if g == nil {
-		g = &gate{slots: make(chan struct{}, perMailbox)}
-		p.gates[mailbox] = g
-	}
-	g.users++
-	p.mu.Unlock()
-	drop := func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if g.users--; g.users == 0 {
-			delete(p.gates, mailbox)
-		}
-	}
-	select {
-	case g.slots <- struct{}{}:
-		return func() { <-g.slots; drop() }, nil
-	case <-ctx.Done():
-		drop()
-		return nil, ctx.Err()
-	}
-}
-
-func failure(mailbox string, err error, fix string) error {
-	return &calendar.Error{Op: "read calendar", Mailbox: mailbox, Err: err, Fix: fix}
-}
-
-// tokenFixes are for the codes of Entra. Source:
-// https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
-var tokenFixes = []struct{ code, fix string }{
-	{"AADSTS7000222", "The client secret has expired: make a new one in the app registration and configure it."},
-	{"AADSTS7000215", "The client secret is wrong: configure the secret's value, not its ID."},
-	{"AADSTS700016", "The app is not known in this tenant: check the client ID and tenant, and that an administrator has consented."},
-	{"AADSTS90002", "There is no such tenant: check the tenant ID."},
-	{"AADSTS700024", "The certificate's assertion is not valid at this time: set this machine's clock."},
-}
-
-func tokenError(ctx context.Context, mailbox string, err error) error {
-	if ctx.Err() != nil {
-		return failure(mailbox, ctx.Err(), "")
-	}
-	for _, f := range tokenFixes {
-		// The colon ends the code: one may be the start of another.
-		if strings.Contains(err.Error(), f.code+":") {
-			return failure(mailbox, fmt.Errorf("%w: Entra answered %s", calendar.ErrUnauthorized, f.code), f.fix)
-		}
-	}
-	if strings.Contains(err.Error(), "AADSTS") {
-		return failure(mailbox, fmt.Errorf("%w: %w", calendar.ErrUnauthorized, err), "Check the tenant, the client ID and the credential.")
-	}
-	return failure(mailbox, fmt.Errorf("%w: no token: %w", calendar.ErrUnavailable, err), "Check that Entra can be reached.")
-}
-
-func statusError(mailbox string, res *http.Response, body []byte) error {
-	var answer struct {
-		Error struct{ Code string } `json:"error"`
-	}
-	_ = json.Unmarshal(body, &answer) // without a code there is still the status
-	e := &calendar.Error{Op: "read calendar", Mailbox: mailbox}
-	kind := calendar.ErrUnavailable
-	switch code := res.StatusCode; {
-	case code == http.StatusUnauthorized:
-		kind, e.Fix = calendar.ErrUnauthorized, "Check that the credential is for the cloud and tenant of the mailbox, and that this machine's clock is right."
-	case code == http.StatusForbidden:
-		kind, e.Fix = calendar.ErrForbidden, "Consent to Calendars.Read for the app, and put the mailbox into the scope of its application access policy or RBAC role; a change can take two hours."
-	case code == http.StatusNotFound:
-		kind, e.Fix = calendar.ErrNotFound, "Check the address, and that the mailbox is in Exchange Online and has a licence if it needs one."
-	case code == http.StatusTooManyRequests:
-		kind = calendar.ErrThrottled
-	}
-	e.Err = fmt.Errorf("%w: Graph answered %s", kind, strings.TrimSpace(strconv.Itoa(res.StatusCode)+" "+answer.Error.Code))
-	after := res.Header.Get("Retry-After")
-	if s, err := strconv.ParseUint(after, 10, 31); err == nil {
-		e.RetryAfter = time.Duration(s) * time.Second
-	} else if t, err := http.ParseTime(after); err == nil {
-		e.RetryAfter = max(0, time.Until(t))
-	}
-	return e
 }

@@ -2,162 +2,102 @@ package msgraph_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
+	"net/url"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/calendartest"
+	"github.com/onetouchjoin/onetouchjoin/calendar/calendartest/graphtest"
 	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
 )
 
-type credential struct{ err error }
+// app is a credential that needs no fake of Entra.
+type app struct{ site *graphtest.Site }
 
-func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	return azcore.AccessToken{Token: "sesame", ExpiresOn: time.Now().Add(time.Hour)}, c.err
+func (a app) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: a.site.Tenant.Token(a.site.App), ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// server answers calendarView in pages of two events.
-type server struct {
-	mu     sync.Mutex
-	boxes  map[string][]map[string]any
-	status int
-	stall  chan struct{}
-	next   string // a nextLink to answer always
+var (
+	monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	week   = calendar.Window{From: monday, To: monday.AddDate(0, 0, 7)}
+)
+
+// local is the fake without a network: a provider's options for it.
+func local(s *graphtest.Site) *msgraph.Options {
+	return &msgraph.Options{Cloud: msgraph.Cloud{Graph: "https://graph.example", Authority: "https://login.example"}, Transport: s.Transport()}
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	status, stall, next := s.status, s.stall, s.next
-	events, known := s.boxes[strings.Split(r.URL.Path, "/")[3]]
-	s.mu.Unlock()
-	if stall != nil {
-		select {
-		case <-stall:
-		case <-r.Context().Done():
-		}
-		return
-	}
-	prefer := strings.Join(r.Header.Values("Prefer"), ",")
-	switch {
-	case r.Header.Get("Authorization") != "Bearer sesame" || !strings.Contains(prefer, `IdType="ImmutableId"`):
-		status = http.StatusBadRequest
-	case status == 0 && !known:
-		status = http.StatusNotFound
-	}
-	if status != 0 {
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(`{"error":{"code":"ErrorTest"}}`))
-		return
-	}
-	var skip int
-	_, _ = fmt.Sscan(r.URL.Query().Get("$skip"), &skip)
-	out := map[string]any{"value": events[skip:min(skip+2, len(events))]}
-	if skip+2 < len(events) {
-		q := r.URL.Query()
-		q.Set("$skip", fmt.Sprint(skip+2))
-		out["@odata.nextLink"] = "http://" + r.Host + r.URL.Path + "?" + q.Encode()
-	}
-	if next != "" {
-		out["@odata.nextLink"] = next
-	}
-	_ = json.NewEncoder(w).Encode(out)
-}
-
-func (s *server) set(mailbox string, entries []calendartest.Entry) error {
-	events := []map[string]any{}
-	stamp := func(t time.Time) map[string]any {
-		return map[string]any{"dateTime": t.UTC().Format("2006-01-02T15:04:05.0000000"), "timeZone": "UTC"}
-	}
-	for _, e := range entries {
-		for day := range max(1, e.Days) {
-			response := "accepted"
-			if e.Declined {
-				response = "declined"
-			}
-			ev := map[string]any{
-				"id": fmt.Sprintf("%s-%d", e.UID, day), "iCalUId": e.UID, "subject": e.Subject, "isCancelled": e.Cancelled,
-				"responseStatus": map[string]any{"response": response},
-				"start":          stamp(e.Start.AddDate(0, 0, day)), "end": stamp(e.End.AddDate(0, 0, day)),
-			}
-			if e.Days > 1 {
-				ev["type"], ev["seriesMasterId"] = "occurrence", e.UID
-			}
-			if e.Broken {
-				ev["start"] = map[string]any{"dateTime": "soon", "timeZone": "UTC"}
-			}
-			events = append(events, ev)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.boxes[mailbox] = events
-	return nil
-}
-
-func start(cred credential) (*server, *httptest.Server, *msgraph.Provider) {
-	s := &server{boxes: map[string][]map[string]any{"fjord@example.com": {}, "dune@example.com": {}}}
-	srv := httptest.NewServer(s)
-	return s, srv, msgraph.New(cred, &msgraph.Options{BaseURL: srv.URL})
+// quiet is a site that a test in a bubble of synctest can have.
+func quiet(opts *graphtest.Options) *graphtest.Site {
+	s := graphtest.New(opts)
+	site := &graphtest.Site{Server: s, Tenant: s.AddTenant("example.com"), App: s.AddApp("Rooms")}
+	site.Tenant.Consent(site.App, graphtest.CalendarsRead)
+	site.Room, site.Other = site.Tenant.AddMailbox("fjord@example.com"), site.Tenant.AddMailbox("annex@example.com")
+	return site
 }
 
 func TestContract(t *testing.T) {
-	calendartest.Run(t, func() (*calendartest.Harness, error) {
-		s, srv, p := start(credential{})
-		return &calendartest.Harness{
-			Provider: p, Mailbox: "fjord@example.com", Other: "dune@example.com", Missing: "nobody@example.com",
-			Set: s.set,
-			Fail: func(sentinel error) error {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.status = map[error]int{calendar.ErrNotFound: 404, calendar.ErrUnauthorized: 401, calendar.ErrForbidden: 403,
-					calendar.ErrThrottled: 429, calendar.ErrUnavailable: 503}[sentinel]
-				return nil
-			},
-			Stall: func() error {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.stall = make(chan struct{})
-				return nil
-			},
-			Close: func() { srv.CloseClientConnections(); srv.Close() },
-		}, nil
-	})
+	for name, o := range map[string]graphtest.Options{
+		"plain": {}, "small pages": {PageSize: 1, MaxPageSize: 2, OmitOldMasters: true}, "all removals": {ListRemovedOccurrences: true}, "sparse": {SparseSeriesUpdates: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// In a bubble, so that what Graph wants to be waited for takes no time.
+			synctest.Test(t, func(t *testing.T) {
+				require.NoError(t, calendartest.Test(func() (*calendartest.Harness, error) {
+					site := quiet(&o)
+					opts := local(site)
+					opts.PageSize = o.MaxPageSize
+					return site.Harness(msgraph.New(app{site}, opts)), nil
+				}))
+			})
+		})
+	}
 }
 
-func TestErrors(t *testing.T) {
-	ctx := context.Background()
-	s, srv, p := start(credential{})
-	defer srv.Close()
-	require.NoError(t, p.CheckAccess(ctx, "fjord@example.com"))
-	for next, want := range map[string]string{
-		"http://elsewhere.example/v1.0/users":                          "the next page is not at",
-		srv.URL + "/v1.0/users/fjord@example.com/calendarView?$skip=0": "pages do not end",
+// What the options cannot be is said by every call, and nothing is sent.
+func TestBadOptions(t *testing.T) {
+	site := quiet(nil)
+	for want, o := range map[string]msgraph.Options{
+		`read calendar of fjord@example.com: the daily quota is 9999; it is 10000 to 10000000. Correct the configuration.`: {DailyQuota: 9_999},
+		`the daily quota is 10000001`:                                              {DailyQuota: 10_000_001},
+		`the address of Graph, "graph.microsoft.com", is not an http(s) address`:   {Cloud: msgraph.Cloud{Graph: "graph.microsoft.com"}},
+		`the address of Graph, "https://a:b@x", is not an http(s) address`:         {Cloud: msgraph.Cloud{Graph: "https://a:b@x"}},
+		`the proxy "ftp://me:xxxxx@proxy" is not an http, https or socks5 address`: {Proxy: &url.URL{Scheme: "ftp", Host: "proxy", User: url.UserPassword("me", "pw")}},
 	} {
-		s.next = next
-		err := p.CheckAccess(ctx, "fjord@example.com")
-		require.ErrorIs(t, err, calendar.ErrUnavailable)
+		_, err := msgraph.New(app{site}, &o).Events(t.Context(), "fjord@example.com", week)
 		require.ErrorContains(t, err, want)
 	}
-	s.status = http.StatusTooManyRequests
-	require.EqualError(t, p.CheckAccess(ctx, "fjord@example.com"),
-		"read calendar of fjord@example.com: throttled: Graph answered 429 ErrorTest (retry after 7s)")
-	s.status = http.StatusForbidden
-	require.ErrorContains(t, p.CheckAccess(ctx, "fjord@example.com"), "Consent to Calendars.Read")
+	for _, mailbox := range []string{"", " ", ".", ".."} {
+		p := msgraph.New(app{site}, local(site))
+		_, err := p.Events(t.Context(), mailbox, week)
+		require.ErrorIs(t, err, calendar.ErrNotFound)
+		require.ErrorIs(t, p.CheckAccess(t.Context(), mailbox), calendar.ErrNotFound)
+	}
+	assert.Zero(t, site.Stats().Requests)
+}
 
-	_, other, expired := start(credential{errors.New("AADSTS7000222: expired")})
-	defer other.Close()
-	require.EqualError(t, expired.CheckAccess(ctx, "fjord@example.com"), "read calendar of fjord@example.com: unauthorized: "+
-		"Entra answered AADSTS7000222. The client secret has expired: make a new one in the app registration and configure it.")
+func TestParseCloud(t *testing.T) {
+	for name, want := range map[string]msgraph.Cloud{"": msgraph.Global, "GCC": msgraph.Global, "gcc-high": msgraph.GCCHigh, "DoD": msgraph.DoD, "china": msgraph.China} {
+		got, err := msgraph.ParseCloud(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	_, err := msgraph.ParseCloud("germany")
+	require.EqualError(t, err, `msgraph: "germany" is no cloud of Microsoft's; there are global, gcc, gcc-high, dod and china`)
+}
+
+// add puts n meetings, an hour apart, into a mailbox.
+func add(m *graphtest.Mailbox, n int) {
+	for i := range n {
+		m.AddSingle(graphtest.Event{Subject: fmt.Sprint("Meeting ", i), Start: monday.Add(time.Duration(i) * time.Hour), HTML: "<p>Agenda</p>"})
+	}
 }

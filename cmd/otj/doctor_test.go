@@ -65,7 +65,7 @@ func TestDoctor(t *testing.T) {
 	d.SetSkew(10 * time.Minute)
 	status, out, _ := call(t, "", "doctor", "--config", config)
 	assert.Equal(t, no, status)
-	assert.Contains(t, out, "FAIL    Fjord, device: the clock of the device is wrong")
+	assert.Contains(t, out, "FAIL    Fjord, device-clock: The device's clock is wrong")
 	d.Unplug()
 	f = findings(t, no, "--config", config)
 	assert.Equal(t, readiness.Fail, f["device Fjord"].Result)
@@ -77,12 +77,29 @@ func TestDoctor(t *testing.T) {
 	status, out, _ = call(t, "", "doctor", "--config", config, "--ports")
 	assert.Equal(t, done, status)
 	assert.Contains(t, out, "| this service | 127.0.0.1 | TCP |")
+	scripts := filepath.Join(dir, "scripts")
+	names := []string{"doctor", "--config", config, "--scripts", scripts, "--group", "otj-rooms@fabrikam.example", "--app-id", "11111111-2222-3333-4444-555555555555", "--external", "--hide", "LimitedDetails"}
+	status, out, errOut := call(t, "", names...)
+	require.Equal(t, done, status, errOut)
+	assert.Equal(t, 5, strings.Count(out, ".ps1"), out)
+	text, err := os.ReadFile(filepath.Join(scripts, "otj-1-group.ps1"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "'fjord@fabrikam.example'", "the rooms of the configuration")
+	assert.True(t, strings.HasPrefix(string(text), "\ufeff"), "Windows PowerShell reads UTF-8 by its mark")
+	status, _, errOut = call(t, "", names...)
+	assert.Equal(t, no, status, "a script that somebody may have changed is not overwritten")
+	assert.Contains(t, errOut, "is there already")
+	_, _, errOut = call(t, "", "doctor", "--config", config, "--scripts", scripts, "--group", "rooms", "--app-id", "x", "--hide", "all")
+	assert.Contains(t, errOut, "the application ID is \"x\"")
+	assert.NotContains(t, strings.TrimSpace(errOut), "\n", "an error is one line")
 	for args, want := range map[string]string{
-		"":                             "--config FILE",
-		"--ports --import x":           "--ports needs --config",
-		"--config " + config + " x":    "unexpected",
-		"--import " + dir + "/nothing": "no such file",
-		"--import " + config:           "PrimarySmtpAddress",
+		"--scripts x":                    "--scripts needs --group ADDRESS and --app-id GUID",
+		"--group x@y.example --config x": "--group, --app-id",
+		"":                               "--config FILE",
+		"--ports --import x":             "--ports needs --config",
+		"--config " + config + " x":      "unexpected",
+		"--import " + dir + "/nothing":   "no such file",
+		"--import " + config:             "PrimarySmtpAddress",
 	} {
 		_, _, errOut := call(t, "", append([]string{"doctor"}, strings.Fields(args)...)...)
 		assert.Contains(t, errOut, want, args)

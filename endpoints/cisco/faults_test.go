@@ -187,6 +187,28 @@ func TestCheckAndApply(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	assert.Equal(t, "xConfiguration NetworkServices Websocket: FollowHTTPService", found[0].Command)
+	assert.Equal(t, cisco.FindingConfig, found[0].Code)
+}
+
+func TestCheckOfTheClock(t *testing.T) {
+	d := start(t, nil)
+	codes := func() (out []string) {
+		found, err := endpoint(t, d, nil).Check(t.Context(), cisco.WayHTTPS)
+		require.NoError(t, err)
+		for _, f := range found {
+			out = append(out, f.Code)
+		}
+		return out
+	}
+	d.SetStatus("NetworkServices/NTP/Status", "Synced")
+	assert.Empty(t, codes())
+	d.SetSkew(50 * time.Second)
+	assert.Empty(t, codes(), "within a minute")
+	d.SetSkew(-70 * time.Second)
+	assert.Equal(t, []string{cisco.FindingClock}, codes())
+	d.SetSkew(0)
+	d.SetStatus("NetworkServices/NTP/Status", "Discarded")
+	assert.Equal(t, []string{cisco.FindingNTP}, codes())
 }
 
 func TestFeedback(t *testing.T) {

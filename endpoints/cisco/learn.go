@@ -115,13 +115,17 @@ func (e *Endpoint) decide(v roomos.Version, registered bool) {
 	}
 }
 
+// maxSkew is how wrong the clock of a device may be.
+const maxSkew = time.Minute
+
 func (e *Endpoint) checkClock(clock string) {
 	t, err := time.Parse(time.RFC3339, clock)
 	if err != nil {
 		return // no zone, or nothing: not to be compared
 	}
-	if skew := time.Since(t); skew.Abs() > 2*time.Minute {
-		e.alarm(AlarmClock, "The clock of %s differs by %v: its buttons come at the wrong time. Set NetworkServices NTP on the device", e.opts.Name, skew.Abs().Round(time.Minute))
+	// The device tells whole seconds, and the answer took a moment.
+	if skew := time.Since(t); skew.Abs() > maxSkew+2*time.Second {
+		e.alarm(AlarmClock, "The clock of %s differs by %v: its buttons come at the wrong time. Set NetworkServices NTP on the device", e.opts.Name, skew.Abs().Round(time.Second))
 	} else {
 		e.alarm(AlarmClock, "")
 	}

@@ -10,6 +10,8 @@ import (
 
 // Finding is something that a device needs and does not have.
 type Finding struct {
+	// Code names the kind of finding: FindingConfig, FindingClock, …
+	Code string
 	// Text says what is wrong, and Command is what an administrator can enter on
 	// the device's terminal to set it right; it may be empty.
 	Text, Command string
@@ -17,6 +19,14 @@ type Finding struct {
 	path  []string
 	value string
 }
+
+// The codes of findings.
+const (
+	FindingConfig = "configuration" // a setting of the device
+	FindingWebex  = "webex"         // the device is not registered with Webex
+	FindingClock  = "clock"         // the clock is wrong by more than a minute
+	FindingNTP    = "ntp"           // the device has no time from a server
+)
 
 // Way is one of the ways by which a device gets its meetings.
 type Way string
@@ -84,6 +94,7 @@ func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
 		}
 		if !right {
 			out = append(out, Finding{
+				Code:    FindingConfig,
 				Text:    fmt.Sprintf("%s is %q and should be %q: %s", w.path, clean(got), w.values[0], w.why),
 				Command: fmt.Sprintf("xConfiguration %s: %s", w.path, w.values[0]),
 				path:    path, value: w.values[0],
@@ -92,10 +103,20 @@ func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
 	}
 	can := e.can.Load()
 	if way == WayCloud && !can.spark {
-		out = append(out, Finding{Text: "the device is not registered with Webex: the cloud cannot reach it"})
+		out = append(out, Finding{Code: FindingWebex, Text: "the device is not registered with Webex: the cloud cannot reach it"})
 	}
 	if e.clockWrong() {
-		out = append(out, Finding{Text: "the clock of the device is wrong: buttons come at the wrong time", Command: "xConfiguration NetworkServices NTP Mode: Auto"})
+		out = append(out, Finding{Code: FindingClock, Text: "the clock of the device is wrong by more than a minute: buttons come at the wrong time", Command: "xConfiguration NetworkServices NTP Mode: Auto"})
+	}
+	// An old version may not have this status; its clock was compared anyway.
+	var n *roomos.Node
+	err := e.limited(ctx, func(ctx context.Context) (err error) {
+		n, err = e.link.status(ctx, "NetworkServices", "NTP", "Status")
+		return err
+	})
+	if err == nil && n.Value() != "" && !strings.EqualFold(n.Value(), "Synced") {
+		out = append(out, Finding{Code: FindingNTP, Text: fmt.Sprintf("the device has no time from a time server, its NTP status is %q: its clock will go wrong", clean(n.Value())),
+			Command: "xConfiguration NetworkServices NTP Mode: Auto"})
 	}
 	return out, nil
 }

@@ -84,7 +84,7 @@ func simulated() (*tenant, error) {
 		Subject: "Lunch", Organizer: ines, Response: calendar.Accepted, Start: start.Add(2 * time.Hour), Location: "Canteen",
 	})
 	return &tenant{
-		rooms:   msgraph.New(cred, &msgraph.Options{BaseURL: site.URL, Transport: site.Client().Transport}),
+		rooms:   msgraph.New(cred, &msgraph.Options{Cloud: msgraph.Cloud{Graph: site.URL}, Transport: site.Client().Transport}),
 		mailbox: site.Room.Address(), now: start.Add(-time.Minute), close: site.Close,
 	}, nil
 }

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,12 +16,12 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
-	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // How long the checks of one thing may take, and how many are made at a time.
 const (
 	checkTime = 30 * time.Second
+	siteTime  = 5 * time.Second
 	checkers  = 8
 )
 
@@ -42,6 +44,9 @@ func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]r
 	}
 	if c.Site.Listen != "" {
 		add(c.checkCertificate("/site", c.Site.URL, c.Site.HTTP, c.Site.CertFile, c.Site.KeyFile))
+		reach, cancel := context.WithTimeout(ctx, siteTime)
+		add(checkSite(reach, c.Site.URL, nil))
+		cancel()
 	}
 	if c.Control != nil {
 		add(c.checkCertificate("/control", c.Control.URL, c.Control.HTTP, c.Control.CertFile, c.Control.KeyFile))
@@ -87,6 +92,20 @@ func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]r
 	return out, ctx.Err()
 }
 
+// Mailboxes are the mail addresses of the mailboxes of the configuration, sorted.
+// A calendar whose mailboxes have other names is no Exchange.
+func (c *Config) Mailboxes() []string {
+	all := map[string]bool{}
+	for i := range c.Rooms {
+		for _, src := range c.Rooms[i].sources() {
+			if strings.Contains(src.Mailbox, "@") {
+				all[strings.ToLower(src.Mailbox)] = true
+			}
+		}
+	}
+	return sortedKeys(all)
+}
+
 // checkReport says what Exchange is set to, as far as the report has the rooms of
 // the configuration.
 func checkReport(report []readiness.Processing, mailboxes map[string]bool) (out []readiness.Finding) {
@@ -115,56 +134,25 @@ func (c *Config) checkCalendar(ctx context.Context, p calendar.Provider, src Sou
 	}
 	now := time.Now().UTC()
 	events, err := p.Events(ctx, src.Mailbox, calendar.Window{From: now.AddDate(0, 0, -7), To: now.AddDate(0, 0, 14)})
-	f := readiness.Finding{Check: "calendar", Subject: name, Result: readiness.Pass, Why: fmt.Sprintf("The calendar can be read; it has %d events from a week ago to two weeks ahead.", len(events))}
-	var partial *calendar.PartialError
-	switch {
-	case errors.As(err, &partial):
-		f.Result, f.Why, f.Fix = readiness.Warn, "Some events cannot be read: "+err.Error(), "Ask their organizers to send them again."
-	case err != nil:
-		f.Result, f.Why, f.Fix = readiness.Fail, "The calendar cannot be read: "+err.Error(), "See to it that the calendar is there, and that this program may read it."
+	f := readiness.Calendar(name, len(events), err)
+	if f.Result == readiness.Fail || f.Result == readiness.Unknown {
 		return []readiness.Finding{f}
 	}
-	engine := c.engine
-	if engine == nil {
-		engine = rules.Default()
-	}
-	out := append([]readiness.Finding{f}, readiness.Infer(name, events)...)
-	undone, opaque := map[string]string{}, map[string]string{}
-	for i := range events {
-		for _, s := range engine.Explain(&events[i]).Findings {
-			switch {
-			case s.Gateway == "":
-			case s.Kind == "hidden":
-				opaque[s.Gateway] = ""
-			default:
-				undone[s.Gateway] = hostOf(s.After)
-			}
-		}
-	}
-	return append(out, readiness.Rewriters(name, undone, opaque)...)
-}
-
-func hostOf(link string) string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
+	return append([]readiness.Finding{f}, readiness.Invites(name, events, c.engine)...)
 }
 
 // checkDevice asks a device that can be called for what it lacks.
 func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
 	d := r.Device
-	f := readiness.Finding{Check: "device", Subject: r.Name}
 	if d.Type == "webhook" || d.Type != "cisco" || d.Via == "macro" || d.Via == "tms" {
-		f.Result, f.Why = readiness.Unknown, "The device calls this program, or is called with meetings only: it cannot be asked."
+		f := readiness.Finding{Check: "device", Subject: r.Name, Result: readiness.Unknown}
+		f.Why = "The device calls this program, or is called with meetings only: it cannot be asked."
 		f.Fix = "Look at the room's state in /health of the running program."
-		return []readiness.Finding{f}
+		return []readiness.Finding{f, readiness.Clock(r.Name, false, false)}
 	}
 	e, err := newCisco(site, r.Name, d)
 	if err != nil {
-		f.Result, f.Why = readiness.Fail, err.Error()
-		return []readiness.Finding{f}
+		return []readiness.Finding{readiness.Device(r.Name, err)}
 	}
 	device := e.(*cisco.Endpoint)
 	defer func() {
@@ -173,19 +161,59 @@ func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
 		_ = device.Close(cctx) // the session ends by itself too
 	}()
 	lacks, err := device.Check(ctx, map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}[d.Via])
+	out := []readiness.Finding{readiness.Device(r.Name, err)}
 	if err != nil {
-		f.Result, f.Why, f.Fix = readiness.Fail, err.Error(), "See to it that the device is on, can be reached from here, and has this account."
-		return []readiness.Finding{f}
+		return out
 	}
-	if len(lacks) == 0 {
-		f.Result, f.Why = readiness.Pass, "The device answers, and has what it needs."
-		return []readiness.Finding{f}
-	}
-	var out []readiness.Finding
+	clock := true
 	for _, l := range lacks {
-		out = append(out, readiness.Finding{Check: "device", Subject: r.Name, Result: readiness.Fail, Why: l.Text, Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
+		switch l.Code {
+		case cisco.FindingClock:
+			clock = false
+		case cisco.FindingNTP:
+			out = append(out, readiness.Finding{Check: "device-ntp", Subject: r.Name, Result: readiness.Warn, Why: l.Text,
+				Fix: "Give the device a time server, and let it through to UDP port 123.", Command: l.Command})
+		default:
+			out = append(out, readiness.Finding{Check: "device-settings", Subject: r.Name, Result: readiness.Fail, Why: l.Text,
+				Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
+		}
 	}
-	return out
+	return append(out, readiness.Clock(r.Name, true, clock))
+}
+
+// checkSite says whether the address that devices call answers from here. That a
+// firewall lets the devices through is only known once they have called.
+func checkSite(ctx context.Context, address string, roots *x509.CertPool) readiness.Finding {
+	f := readiness.Finding{Check: "site", Subject: address, Result: readiness.Pass, Why: "Devices find an answer at this address, seen from here."}
+	u, err := url.Parse(address)
+	if err != nil {
+		f.Result, f.Why = readiness.Fail, err.Error()
+		return f
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[u.Scheme]
+	}
+	host := net.JoinHostPort(u.Hostname(), cmp.Or(port, "443"))
+	var conn net.Conn
+	if u.Scheme == "http" {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
+	} else {
+		conn, err = (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", host)
+	}
+	var dns *net.DNSError
+	var cert *tls.CertificateVerificationError
+	switch {
+	case err == nil:
+		_ = conn.Close()
+	case errors.As(err, &dns):
+		f.Result, f.Why, f.Fix = readiness.Fail, "The name of the address is not in the DNS: "+err.Error()+".", "Add it to the DNS that the devices ask."
+	case errors.As(err, &cert):
+		f.Result, f.Why, f.Fix = readiness.Warn, "What answers there has a certificate that this machine does not trust: "+err.Error()+".", "Devices have to trust it: use a certificate of an authority that they know."
+	default:
+		f.Result, f.Why, f.Fix = readiness.Unknown, "Nothing answers there, seen from here: "+err.Error()+".", "Start otj serve, and run the check again. See that the firewall lets devices through to TCP port "+cmp.Or(port, "443")+"."
+	}
+	return f
 }
 
 // soon is how long before its end a certificate is spoken of.

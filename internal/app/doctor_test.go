@@ -1,6 +1,10 @@
 package app
 
 import (
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +40,11 @@ func TestDoctorOfASite(t *testing.T) {
 	c.Site.CertFile = filepath.Join(dir, "nothing.crt")
 	assert.Equal(t, readiness.Fail, find("certificate")[0].Result)
 
+	site := find("site")
+	require.Len(t, site, 1)
+	assert.NotEqual(t, readiness.Pass, site[0].Result)
+	assert.NotEmpty(t, site[0].Fix)
+
 	assert.Len(t, find("calendar"), 1, "six rooms have one calendar")
 	unknown := 0
 	for _, f := range find("device") {
@@ -47,4 +56,24 @@ func TestDoctorOfASite(t *testing.T) {
 
 	n := c.Network()
 	assert.Equal(t, readiness.Network{Service: "https://otj.fabrikam.example", Pushed: []string{"hook.example"}, Calling: true, Webex: "https://cloud.example"}, n)
+}
+
+func TestCheckSite(t *testing.T) {
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	assert.Equal(t, readiness.Pass, checkSite(t.Context(), srv.URL, roots).Result)
+	f := checkSite(t.Context(), srv.URL, x509.NewCertPool())
+	assert.Equal(t, readiness.Warn, f.Result)
+	assert.Contains(t, f.Why, "does not trust")
+	srv.Close()
+	f = checkSite(t.Context(), srv.URL, roots)
+	assert.Equal(t, readiness.Unknown, f.Result)
+	assert.Contains(t, f.Fix, "Start otj serve")
+	plain := httptest.NewServer(nil)
+	defer plain.Close()
+	assert.Equal(t, readiness.Pass, checkSite(t.Context(), plain.URL, nil).Result)
+	assert.Equal(t, readiness.Fail, checkSite(t.Context(), "https://nowhere.invalid", nil).Result)
 }

@@ -75,7 +75,7 @@ func TestLightProviderFollowsRandomChanges(t *testing.T) {
 			site := graphtest.NewSite(&graphtest.Options{Seed: seed, OmitOldMasters: seed%2 == 0, ListRemovedOccurrences: seed%3 == 0, SparseSeriesUpdates: seed%4 == 1})
 			defer site.Close()
 			r := &reader{m: site.Room, held: map[string]calendar.Event{},
-				p: msgraph.New(secretCredential(t, site), &msgraph.Options{BaseURL: site.URL, Transport: site.Client().Transport})}
+				p: msgraph.New(secretCredential(t, site), &msgraph.Options{Cloud: msgraph.Cloud{Graph: site.URL}, Transport: site.Client().Transport})}
 			for range 25 {
 				for range random.IntN(4) {
 					require.NoError(t, site.Room.Churn(random, week))

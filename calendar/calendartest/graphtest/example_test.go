@@ -38,7 +38,7 @@ func Example() {
 		panic(err)
 	}
 
-	rooms := msgraph.New(static(site.Tenant.Token(site.App)), &msgraph.Options{BaseURL: site.URL, Transport: site.Client().Transport})
+	rooms := msgraph.New(static(site.Tenant.Token(site.App)), &msgraph.Options{Cloud: msgraph.Cloud{Graph: site.URL}, Transport: site.Client().Transport})
 	events, err := rooms.Events(context.Background(), site.Room.Address(), calendar.Window{From: start, To: start.AddDate(0, 1, 0)})
 	if err != nil {
 		panic(err)

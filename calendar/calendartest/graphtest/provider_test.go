@@ -36,7 +36,7 @@ func secretCredential(t testing.TB, site *graphtest.Site) azcore.TokenCredential
 func TestContractOfLightProvider(t *testing.T) {
 	calendartest.Run(t, func() (*calendartest.Harness, error) {
 		site := graphtest.NewSite(&graphtest.Options{PageSize: 2})
-		p := msgraph.New(secretCredential(t, site), &msgraph.Options{BaseURL: site.URL, Transport: site.Client().Transport})
+		p := msgraph.New(secretCredential(t, site), &msgraph.Options{Cloud: msgraph.Cloud{Graph: site.URL}, Transport: site.Client().Transport})
 		return site.Harness(p), nil
 	})
 }

@@ -60,7 +60,7 @@ func TestShapesOfLightProvider(t *testing.T) {
 				site := graphtest.NewSite(nil)
 				defer site.Close()
 				require.NoError(t, s.Add(site.Room, day))
-				p := msgraph.New(secretCredential(t, site), &msgraph.Options{BaseURL: site.URL, Transport: site.Client().Transport})
+				p := msgraph.New(secretCredential(t, site), &msgraph.Options{Cloud: msgraph.Cloud{Graph: site.URL}, Transport: site.Client().Transport})
 				got, err := p.Events(t.Context(), site.Room.Address(), s.Window(day))
 				require.NoError(t, err)
 				require.NoError(t, s.Check(got, day))
