@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,10 +302,16 @@ func TestBrokenProvidersFailTheirCase(t *testing.T) {
 			}
 		},
 		"notifier/blocks": func(m *Memory, b *broken) {
+			var stopped atomic.Bool
 			b.notify = func(ctx context.Context, mailboxes []string, wake func(string)) error {
 				go m.Notify(context.WithoutCancel(ctx), mailboxes, wake)
 				<-ctx.Done()
+				stopped.Store(true)
 				return nil
+			}
+			b.covers = func(mailbox string) (bool, error) {
+				ok, err := m.Notified(mailbox)
+				return ok && !stopped.Load(), err
 			}
 		},
 		"notifier/lasts": func(m *Memory, b *broken) {

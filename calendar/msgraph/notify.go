@@ -60,7 +60,7 @@ func (n *Notifier) Notified(mailbox string) (ok bool, why error) {
 	defer r.hook.mu.Unlock()
 	w := r.watches[key(mailbox)]
 	switch {
-	case w == nil:
+	case w == nil || len(w.names) == 0 || !r.running:
 		return false, nil
 	case w.covered(time.Now()):
 		return true, nil
@@ -133,19 +133,26 @@ func (n *Notifier) Notify(ctx context.Context, mailboxes []string, wake func(mai
 
 	r.hook.mu.Lock()
 	r.want(mailboxes)
+	r.running = true
 	r.hook.mu.Unlock()
+	defer func() {
+		r.hook.mu.Lock()
+		defer r.hook.mu.Unlock()
+		r.running = false
+	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	free := batches
 	done := make(chan struct{}, batches+1)
-	for {
+	for again := true; ; {
 		r.hook.mu.Lock()
 		heard := r.heard()
 		now := time.Now()
 		var work [][]*job
 		list := false
-		if !now.Before(r.next) {
+		if again || !now.Before(r.next) {
 			list, work = r.plan(now, free)
+			again = false
 		}
 		next, err := r.next, r.hopeless(free == batches && len(work) == 0 && !r.listing)
 		r.hook.mu.Unlock()
@@ -168,6 +175,7 @@ func (n *Notifier) Notify(ctx context.Context, mailboxes []string, wake func(mai
 			return ctx.Err()
 		case <-done:
 			free++
+			again = true
 		case <-r.bell:
 		case <-timer.C:
 		}
@@ -197,7 +205,7 @@ func (n *Notifier) Unsubscribe(ctx context.Context) error {
 	}
 	var errs []error
 	for _, err := range n.sendAll(ctx, requests) {
-		if status(err) != http.StatusNotFound {
+		if !isStatus(err, http.StatusNotFound) {
 			errs = append(errs, err)
 		}
 	}
@@ -247,6 +255,16 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 	}
 	var jobs []*job
 	most := free * batchSize
+	if r.troubles > 0 {
+		// One batch finds out whether they are over.
+		if most = batchSize; free < batches {
+			return list, nil
+		}
+	}
+	if now.Before(r.rest) {
+		r.later(r.rest)
+		return list, nil
+	}
 	add := func(j job, at time.Time) bool {
 		if at.After(now) {
 			r.later(at)
@@ -259,6 +277,7 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 		return true
 	}
 	until := now.Add(r.hook.opts.Lifetime).Truncate(time.Second)
+	ahead := r.hook.opts.Lifetime / 50
 	trying := 0 // subscriptions that are being made
 	for _, w := range r.watches {
 		if w.busy && w.id == "" {
@@ -274,7 +293,12 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 			continue
 		}
 		at := w.renew
-		if !w.suspect.IsZero() {
+		switch {
+		case !w.suspect.IsZero():
+			at = now
+		case at.Before(now.Add(ahead)):
+			// With others, rather than in a batch of its own a little later.
+			r.later(at)
 			at = now
 		}
 		if w.try.After(at) {
@@ -366,6 +390,7 @@ func (n *Notifier) do(ctx context.Context, jobs []*job) {
 	r.hook.mu.Lock()
 	defer r.hook.mu.Unlock()
 	now := time.Now()
+	r.answered(errs, now)
 	for i, j := range jobs {
 		switch {
 		case j.kind == opDelete:
@@ -383,6 +408,33 @@ func (n *Notifier) do(ctx context.Context, jobs []*job) {
 	r.next = time.Time{}
 }
 
+// answered takes note of what the answers to a batch say about Graph as a whole.
+func (r *roster) answered(errs []error, now time.Time) {
+	var trouble error
+	silent := 0 // without an answer
+	for _, err := range errs {
+		if away(err) || errors.Is(err, calendar.ErrThrottled) {
+			silent++
+			trouble = err
+		}
+		if errors.Is(err, calendar.ErrThrottled) {
+			r.pause(now.Add(wait(err, 0, 0, 0)))
+		}
+	}
+	if silent < len(errs) {
+		r.troubles = 0
+		return
+	}
+	r.troubles++
+	r.pause(now.Add(wait(trouble, firstRetry, lastRetry, r.troubles)))
+}
+
+func (r *roster) pause(until time.Time) {
+	if until.After(r.rest) {
+		r.rest = until
+	}
+}
+
 func deletion(id string) *request {
 	return &request{op: opDelete, method: http.MethodDelete, url: "/subscriptions/" + url.PathEscape(id)}
 }
@@ -394,7 +446,7 @@ func (r *roster) deleted(id string, err error, now time.Time) {
 	}
 	l := &r.leftovers[i]
 	l.busy = false
-	if l.tries++; err == nil || status(err) == http.StatusNotFound || l.tries == maxDeletes {
+	if l.tries++; err == nil || isStatus(err, http.StatusNotFound) || l.tries == maxDeletes {
 		r.leftovers = slices.Delete(r.leftovers, i, i+1)
 		return
 	}
@@ -411,7 +463,7 @@ func (r *roster) renewed(j *job, err error, now time.Time) {
 		if late {
 			w.tell(changed)
 		}
-	case status(err) == http.StatusNotFound:
+	case isStatus(err, http.StatusNotFound):
 		w.tell(removed)
 	default:
 		w.failed(err, now)
@@ -431,7 +483,8 @@ func (r *roster) made(j *job, err error, now time.Time) {
 		w.gain(j.answer.ID, expiry(j), now)
 		return
 	}
-	if s := status(err); s == http.StatusBadRequest || errors.Is(err, calendar.ErrUnauthorized) {
+	s, cause := refusal(err)
+	if s == http.StatusBadRequest || cause == ConsentMissing || errors.Is(err, calendar.ErrUnauthorized) {
 		// Nothing but the mailbox's name differs from one request to the other:
 		// Graph does not reach the webhook, or does not let us in.
 		if s == http.StatusBadRequest {
@@ -446,7 +499,7 @@ func (r *roster) made(j *job, err error, now time.Time) {
 	case errors.Is(err, context.Canceled):
 		r.listed, r.list = false, now
 		return
-	case errors.Is(err, calendar.ErrUnavailable):
+	case away(err):
 		if at := now.Add(settled); at.Before(r.list) {
 			r.list = at
 		}
@@ -470,7 +523,7 @@ func (w *watch) failed(err error, now time.Time) {
 	w.failures++
 	w.err = err
 	first, last := firstRetry, lastRetry
-	if errors.Is(err, calendar.ErrForbidden) || errors.Is(err, calendar.ErrNotFound) || status(err) == http.StatusBadRequest {
+	if errors.Is(err, calendar.ErrForbidden) || errors.Is(err, calendar.ErrNotFound) || isStatus(err, http.StatusBadRequest) {
 		first, last = firstDenied, lastDenied
 	}
 	w.try = now.Add(wait(err, first, last, w.failures))
@@ -496,13 +549,24 @@ func expiry(j *job) time.Time {
 	return j.answer.Expires
 }
 
-// status is that of Graph's answer, or 0 if there was none.
-func status(err error) int {
+// refusal is the status of Graph's answer, 0 if there was none, and its cause.
+func refusal(err error) (status int, cause Cause) {
 	var g *Refusal
 	if errors.As(err, &g) {
-		return g.Status
+		return g.Status, g.Cause
 	}
-	return 0
+	return 0, Unknown
+}
+
+// away reports whether Graph has not answered, or not to what was asked.
+func away(err error) bool {
+	s, _ := refusal(err)
+	return errors.Is(err, calendar.ErrUnavailable) && (s == 0 || s >= http.StatusInternalServerError)
+}
+
+func isStatus(err error, status int) bool {
+	s, _ := refusal(err)
+	return s == status
 }
 
 // maxLists is the most pages of a list of subscriptions that are read.
@@ -552,7 +616,7 @@ func (n *Notifier) compare(ctx context.Context) {
 		r.listFails++
 		r.list = now.Add(wait(err, firstRetry, lastRetry, r.listFails))
 		r.why = err
-		if !errors.Is(err, calendar.ErrUnavailable) && !errors.Is(err, calendar.ErrThrottled) {
+		if !away(err) && !errors.Is(err, calendar.ErrThrottled) {
 			r.refusals += probes
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -62,6 +61,7 @@ type roster struct {
 	leftovers []leftover
 	queue     []*watch // that have news, each once
 
+	running   bool      // there is a call of Notify
 	listed    bool      // what was there before us is known
 	list      time.Time // when to compare with Graph's list the next time
 	listing   bool
@@ -70,6 +70,8 @@ type roster struct {
 	hold      time.Time // no subscription is made before: Graph accepts none
 	refusals  int       // in a row, whatever the mailbox
 	why       error     // of the last refusal
+	rest      time.Time // nothing is asked for before: Graph is not available, or wants less
+	troubles  int       // batches in a row of which no part could be answered
 	next      time.Time // when there is something to do
 }
 
@@ -99,7 +101,7 @@ const (
 // last, and varied so that mailboxes do not stay in step.
 func pause(first, last time.Duration, failures int) time.Duration {
 	d := first << min(max(failures-1, 0), 16)
-	if d <= 0 || d > last {
+	if d < 0 || d > last {
 		d = last
 	}
 	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // no secret
@@ -131,11 +133,11 @@ func (r *roster) want(mailboxes []string) {
 		w.names = nil
 	}
 	for _, name := range mailboxes {
-		key := strings.ToLower(name)
-		w := r.watches[key]
+		k := key(name)
+		w := r.watches[k]
 		if w == nil {
-			w = &watch{roster: r, mailbox: key, url: r.address(key), state: r.hook.secret("state", r.name, key)}
-			r.watches[key] = w
+			w = &watch{roster: r, mailbox: k, url: r.address(k), state: r.hook.secret("state", r.name, k)}
+			r.watches[k] = w
 		}
 		if !slices.Contains(w.names, name) {
 			w.names = append(w.names, name)

@@ -269,7 +269,7 @@ func (h *Webhook) deliver(notes []notification) bool {
 // something that may be seen: whoever has one learns nothing of the others.
 func (h *Webhook) secret(use, notifier, mailbox string) string {
 	mac := hmac.New(sha256.New, h.key)
-	fmt.Fprintf(mac, "%q", []string{use, notifier, strings.ToLower(mailbox)})
+	fmt.Fprintf(mac, "%q", []string{use, notifier, key(mailbox)})
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
