@@ -104,8 +104,8 @@ func (e *DeniedError) Is(target error) bool { return target == ErrDenied }
 
 // FieldError says what is wrong with one field of an object.
 type FieldError struct {
-	Field string // the JSON name, with dots for inner objects
-	Msg   string // what is wrong and what would be right
+	Field string `json:"field"`   // the JSON name, with dots for inner objects
+	Msg   string `json:"message"` // what is wrong and what would be right
 }
 
 // InvalidError names everything that is wrong with an object.

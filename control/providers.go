@@ -118,7 +118,7 @@ func (c *checks) folder(field, value string, allowed []string) {
 // calendars may be read. It can be sent to somebody else, and works for a week.
 func (c *Centre) ConsentLink(ctx context.Context, actor Actor, provider string) (link string, err error) {
 	if c.opts.Consent == nil {
-		return "", errors.New("consent: this server has no Microsoft 365 application; set one in its configuration")
+		return "", &InvalidError{[]FieldError{{"consent", "this server has no Microsoft 365 application; set one in its configuration"}}}
 	}
 	err = c.update(ctx, actor, "", func(ch *change) error {
 		p, err := own[Provider](ch, provider)
@@ -203,7 +203,10 @@ func (c *Centre) SaveMailbox(ctx context.Context, actor Actor, m Mailbox) (Mailb
 	given := m
 	err := c.update(ctx, actor, m.Company, func(ch *change) error {
 		m = given
-		return saveMailbox(ch, &m)
+		if err := prepareMailbox(ch, &m); err != nil {
+			return err
+		}
+		return put(ch, &m)
 	})
 	if err != nil {
 		return Mailbox{}, err
@@ -211,7 +214,9 @@ func (c *Centre) SaveMailbox(ctx context.Context, actor Actor, m Mailbox) (Mailb
 	return m, nil
 }
 
-func saveMailbox(ch *change, m *Mailbox) error {
+// prepareMailbox brings a mailbox into the form in which it is stored, and says
+// what is wrong with it.
+func prepareMailbox(ch *change, m *Mailbox) error {
 	if _, err := ch.actor.org(ch, m.Company, Configure); err != nil {
 		return err
 	}
@@ -236,8 +241,5 @@ func saveMailbox(ch *change, m *Mailbox) error {
 		ck.fail("kind", "%.40q is no kind of mailbox; it is %q or %q", m.Kind, RoomMailbox, PersonalMailbox)
 	}
 	sameCompany[Provider](&ck, ch, "provider", m.Provider, m.Company)
-	if err := ck.err(); err != nil {
-		return err
-	}
-	return put(ch, m)
+	return ck.err()
 }

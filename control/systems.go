@@ -46,32 +46,7 @@ func (c *Centre) SaveSystem(ctx context.Context, actor Actor, s System) (System,
 		if err != nil {
 			return err
 		}
-		s.Name, s.Host, s.User = strings.TrimSpace(s.Name), strings.TrimSpace(s.Host), strings.TrimSpace(s.User)
-		s.Fingerprint = strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(s.Fingerprint))
-		s.MAC = strings.ToLower(strings.TrimSpace(s.MAC))
-		wasEnabled := false
-		if s.ID != "" {
-			old, err := own[System](ch, s.ID)
-			if err != nil {
-				return err
-			}
-			s.Company, s.Kind, s.Created, s.HasPassword = old.Company, old.Kind, old.Created, old.HasPassword
-			if s.Kind.Calls() {
-				s.User = old.User
-			}
-			wasEnabled = old.Enabled
-		} else {
-			s.Revision, s.HasPassword = 0, false
-			if s.Kind.Calls() {
-				s.User = "otj-" + strings.ToLower(rand.Text()[:12])
-			}
-		}
-		var ck checks
-		checkSystem(&ck, ch, &s)
-		if s.Enabled && !wasEnabled && !o.Enabled {
-			ck.fail("enabled", "One-Touch Join is not enabled for %s yet", o.Name)
-		}
-		if err := ck.err(); err != nil {
+		if err := prepareSystem(ch, o, &s); err != nil {
 			return err
 		}
 		return put(ch, &s)
@@ -80,6 +55,37 @@ func (c *Centre) SaveSystem(ctx context.Context, actor Actor, s System) (System,
 		return System{}, err
 	}
 	return s, nil
+}
+
+// prepareSystem brings a system into the form in which it is stored, and says
+// what is wrong with it.
+func prepareSystem(ch *change, o Org, s *System) error {
+	s.Name, s.Host, s.User = strings.TrimSpace(s.Name), strings.TrimSpace(s.Host), strings.TrimSpace(s.User)
+	s.Fingerprint = strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(s.Fingerprint))
+	s.MAC = strings.ToLower(strings.TrimSpace(s.MAC))
+	wasEnabled := false
+	if s.ID != "" {
+		old, err := own[System](ch, s.ID)
+		if err != nil {
+			return err
+		}
+		s.Company, s.Kind, s.Created, s.HasPassword = old.Company, old.Kind, old.Created, old.HasPassword
+		if s.Kind.Calls() {
+			s.User = old.User
+		}
+		wasEnabled = old.Enabled
+	} else {
+		s.Revision, s.HasPassword = 0, false
+		if s.Kind.Calls() {
+			s.User = "otj-" + strings.ToLower(rand.Text()[:12])
+		}
+	}
+	var ck checks
+	checkSystem(&ck, ch, s)
+	if s.Enabled && !wasEnabled && !o.Enabled {
+		ck.fail("enabled", "One-Touch Join is not enabled for %s yet", o.Name)
+	}
+	return ck.err()
 }
 
 func checkSystem(ck *checks, tx Tx, s *System) {

@@ -239,7 +239,8 @@ func (f *feed) readWindow(now time.Time) calendar.Window {
 		local := now.In(r.timeZone())
 		y, m, d := local.Date()
 		from := time.Date(y, m, d, 0, 0, 0, 0, local.Location()).Add(-maxBuffer * time.Minute)
-		to := s.Window(local).To
+		// What can be joined before midnight and begins after it.
+		to := dayAfter(local, s.DaysAhead).Add(time.Duration(s.StartBuffer)*time.Minute + time.Minute)
 		if i == 0 || from.Before(w.From) {
 			w.From = from
 		}
@@ -262,8 +263,7 @@ func (f *feed) untilNewDay() time.Duration {
 }
 
 func untilMidnight(now time.Time) time.Duration {
-	y, m, d := now.Date()
-	return max(time.Date(y, m, d+1, 0, 0, 0, 0, now.Location()).Sub(now), time.Second)
+	return max(dayAfter(now, 0).Sub(now), time.Second)
 }
 
 // read reads the calendar once and tells the rooms if it has changed.

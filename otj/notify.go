@@ -46,8 +46,12 @@ func (n *notifier) hears(mailbox string) (ok bool, why string) {
 	ok, why = n.running, n.why
 	n.mu.Unlock()
 	if c, some := n.provider.(calendar.Coverage); some && ok {
-		var err error
-		if ok, err = c.Notified(mailbox); !ok && err != nil {
+		err := n.svc.guard("the calendar's provider", func() (err error) {
+			ok = false
+			ok, err = c.Notified(mailbox)
+			return err
+		})
+		if !ok && err != nil {
 			why = notifyFailed(err)
 		}
 	}
@@ -58,8 +62,8 @@ func notifyFailed(err error) string {
 	return fmt.Sprintf("Changes are found by polling only, because notifications do not work: %v", err)
 }
 
-// changes returns a channel that is closed when notifications fail or work again. That of a nil
-// notifier never is.
+// changes returns a channel that is closed when notifications fail or work
+// again. That of a nil notifier never is.
 func (n *notifier) changes() <-chan struct{} {
 	if n == nil {
 		return nil
@@ -93,8 +97,10 @@ func (n *notifier) run(ctx context.Context) {
 		n.setRunning(true, nil)
 		started := time.Now()
 		go func() {
-			done <- n.provider.Notify(nctx, mailboxes, func(mailbox string) {
-				n.svc.askFor(n.provider, mailbox)
+			done <- n.svc.guard("the calendar's provider", func() error {
+				return n.provider.Notify(nctx, mailboxes, func(mailbox string) {
+					n.svc.askFor(n.provider, mailbox)
+				})
 			})
 		}()
 		var err error

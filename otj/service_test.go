@@ -993,3 +993,18 @@ func TestServiceDialsAgainAfterLearning(t *testing.T) {
 		assert.Equal(b.t, otj.CannotDial, b.status("room").NoButton[0].Reason)
 	})
 }
+
+// The state of one room is found by its device.
+func TestServiceStatusOf(t *testing.T) {
+	cal := newCalendars()
+	room := otj.Room{Name: "room", Device: "serial 1", Sources: []otj.Source{{Provider: cal, Mailbox: "mb"}}, Endpoint: endpointtest.NewScreen(nil)}
+	svc, err := otj.New([]otj.Room{room, {Name: "nameless", Sources: room.Sources, Endpoint: endpointtest.NewScreen(nil)}}, nil)
+	require.NoError(t, err)
+	st, ok := svc.StatusOf("serial 1")
+	require.True(t, ok)
+	assert.Equal(t, "room", st.Name)
+	_, ok = svc.StatusOf("serial 2")
+	assert.False(t, ok)
+	_, ok = svc.StatusOf("")
+	assert.False(t, ok, "a room without a device is not found by it")
+}

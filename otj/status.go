@@ -1,6 +1,7 @@
 package otj
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -117,6 +118,19 @@ func (s *Service) Status() Status {
 	return out
 }
 
+// StatusOf returns the state of the room whose Room.Device is device, which is
+// not empty; false if there is none. It costs the same however many rooms there
+// are.
+func (s *Service) StatusOf(device string) (RoomStatus, bool) {
+	s.mu.Lock()
+	k := s.keepers[(&Room{Device: device}).key()]
+	s.mu.Unlock()
+	if k == nil || device == "" {
+		return RoomStatus{}, false
+	}
+	return k.snapshot(), true
+}
+
 func (k *keeper) snapshot() RoomStatus {
 	k.mu.Lock()
 	st := k.status
@@ -145,7 +159,13 @@ func (k *keeper) snapshot() RoomStatus {
 	}
 	st.Alarms = all.sorted()
 	if a, ok := room.Endpoint.(Alarmer); ok {
-		st.Alarms = append(st.Alarms, a.Alarms()...)
+		err := k.svc.guard("the adapter of the device", func() error {
+			st.Alarms = append(st.Alarms, a.Alarms()...)
+			return nil
+		})
+		if err != nil {
+			st.Alarms = append(st.Alarms, Alarm{Code: AlarmDevice, Text: fmt.Sprintf("The alarms of the device are not known: %v", err), Since: time.Now().UTC()})
+		}
 		slices.SortStableFunc(st.Alarms, func(x, y Alarm) int { return strings.Compare(x.Code, y.Code) })
 	}
 	return st

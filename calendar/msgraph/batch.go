@@ -129,26 +129,26 @@ func (p *Provider) batch(ctx context.Context, rs []*request, part []int, errs []
 	defer p.pace.gate.leave(1)
 	whole.body = map[string]any{"requests": parts}
 	sent := time.Now()
-	head, buf, err := p.exchange(ctx, whole, p.base.String()+version+whole.url)
+	got, err := p.exchange(ctx, whole, p.base.String()+version+whole.url)
 	if err != nil {
 		all(err)
 		return
 	}
-	defer release(buf)
-	if err := p.judge(whole, nil, head.StatusCode, head.Header, buf.Bytes()); err != nil {
+	defer release(got.buf)
+	if err := p.judge(whole, nil, got.status, got.header, got.buf.Bytes()); err != nil {
 		p.pace.answered(sent, errors.Is(err, calendar.ErrThrottled))
 		all(err)
 		return
 	}
-	var answer batchAnswer
-	whole.out = &answer
-	if err := p.decode(whole, buf.Bytes()); err != nil {
+	var out batchAnswer
+	whole.out = &out
+	if err := p.decode(whole, got.buf.Bytes()); err != nil {
 		all(err)
 		return
 	}
 	throttled := false
 	all(p.fail(whole, fmt.Errorf("%w: the batch has no answer for it", calendar.ErrUnavailable), ""))
-	for _, a := range answer.Responses {
+	for _, a := range out.Responses {
 		n, err := strconv.Atoi(a.ID)
 		if err != nil || n < 0 || n >= len(part) {
 			continue

@@ -73,11 +73,15 @@ type Refusal struct {
 	// RequestID is what Microsoft's support wants to know.
 	RequestID string
 
-	kind error // a sentinel of package calendar
+	kind error  // a sentinel of package calendar
+	says string // in the place of an answer
 }
 
 // Error returns one line, without the request ID.
 func (r *Refusal) Error() string {
+	if r.says != "" {
+		return fmt.Sprintf("%v: %s", r.kind, r.says)
+	}
 	if r.Status == 0 {
 		return fmt.Sprintf("%v: Entra answered %s", r.kind, r.Code)
 	}
@@ -228,8 +232,7 @@ func aheadOf(skew time.Duration) string {
 // consented; it does not show what RBAC for Applications grants.
 func (p *Provider) forbidden(code, text string) (Cause, string) {
 	const wait = "; a change can take two hours"
-	roles := claimsOf(p.tokens.current()).Roles
-	consented := slices.ContainsFunc(roles, func(r string) bool { return strings.HasPrefix(strings.ToLower(r), "calendars.read") })
+	consented := slices.ContainsFunc(claimsOf(p.tokens.current()).Roles, isCalendarsRead)
 	switch {
 	case strings.Contains(text, "Access to OData is disabled"):
 		return OutOfScope, "The tenant's application access policy does not list this mailbox: add it to the policy's group" + wait + "."
@@ -254,6 +257,9 @@ func (p *Provider) networkError(ctx context.Context, r *request, err error) erro
 		cause = ue.Err
 	}
 	fix := "Check the network and the proxy."
+	if errors.Is(err, context.DeadlineExceeded) {
+		cause = fmt.Errorf("no answer within %v", p.opts.Timeout)
+	}
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	switch {
@@ -270,11 +276,10 @@ func (p *Provider) networkError(ctx context.Context, r *request, err error) erro
 // claims are those of an access token that a diagnosis wants. Nothing is decided
 // by them: only Graph can check a token.
 type claims struct {
-	Tenant   string   `json:"tid"`
-	App      string   `json:"appid"`
-	Azp      string   `json:"azp"` // appid, in version 2 of tokens
-	Audience string   `json:"aud"`
-	Roles    []string `json:"roles"`
+	Tenant string   `json:"tid"`
+	App    string   `json:"appid"`
+	Azp    string   `json:"azp"` // appid, in version 2 of tokens
+	Roles  []string `json:"roles"`
 }
 
 func claimsOf(token string) (c claims) {

@@ -33,7 +33,7 @@ var (
 
 // local is the fake without a network: a provider's options for it.
 func local(s *graphtest.Site) *msgraph.Options {
-	return &msgraph.Options{Cloud: msgraph.Cloud{Graph: "https://graph.example", Authority: "https://login.example"}, Transport: s.Transport()}
+	return &msgraph.Options{Cloud: msgraph.Cloud{Graph: "https://graph.example", Authority: "https://graph.example"}, Transport: s.Transport()}
 }
 
 // quiet is a site that a test in a bubble of synctest can have.

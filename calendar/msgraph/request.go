@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,17 +85,17 @@ func (p *Provider) once(ctx context.Context, r *request, b *box, target string) 
 	}
 	defer p.pace.gate.leave(1)
 	sent := time.Now()
-	head, buf, err := p.exchange(ctx, r, target)
+	a, err := p.exchange(ctx, r, target)
 	if err != nil {
 		return err
 	}
-	defer release(buf)
-	refusal := p.judge(r, b, head.StatusCode, head.Header, buf.Bytes())
+	defer release(a.buf)
+	refusal := p.judge(r, b, a.status, a.header, a.buf.Bytes())
 	p.pace.answered(sent, errors.Is(refusal, calendar.ErrThrottled))
 	if refusal != nil {
 		return refusal
 	}
-	return p.decode(r, buf.Bytes())
+	return p.decode(r, a.buf.Bytes())
 }
 
 // await waits until a request about some mailboxes may be sent, and enters the
@@ -157,49 +158,50 @@ func (p *Provider) resolve(r *request) (string, error) {
 	return u.String(), nil
 }
 
+// answer is what came back. The buffer goes back by release.
+type answer struct {
+	status int
+	header http.Header
+	buf    *bytes.Buffer
+}
+
 // exchange sends a request and reads the answer. A token that was refused is
 // fetched anew, once.
-func (p *Provider) exchange(ctx context.Context, r *request, target string) (*http.Response, *bytes.Buffer, error) {
+func (p *Provider) exchange(ctx context.Context, r *request, target string) (answer, error) {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
-			return nil, nil, p.fail(r, err, "")
+			return answer{}, p.fail(r, err, "")
 		}
 	}
 	token, fresh, err := p.tokens.get(ctx, "")
 	if err != nil {
-		return nil, nil, p.tokenError(ctx, r, err)
+		return answer{}, p.tokenError(ctx, r, err)
 	}
-	res, buf, err := p.roundTrip(ctx, r, target, token, body)
-	if err != nil || res.StatusCode != http.StatusUnauthorized || fresh {
-		return res, buf, err
+	a, err := p.roundTrip(ctx, r, target, token, body)
+	if err != nil || a.status != http.StatusUnauthorized || fresh {
+		return a, err
 	}
-	next, _, err := p.tokens.get(ctx, token)
-	if err != nil || next == token {
-		return res, buf, nil
+	if next, _, err := p.tokens.get(ctx, token); err == nil && next != token {
+		if _, ok := p.budget.take(r.cost(), 0); ok {
+			release(a.buf)
+			return p.roundTrip(ctx, r, target, next, body)
+		}
 	}
-	if _, ok := p.budget.take(r.cost(), 0); !ok {
-		return res, buf, nil
-	}
-	release(buf)
-	return p.roundTrip(ctx, r, target, next, body)
+	return a, nil
 }
 
-func (p *Provider) roundTrip(ctx context.Context, r *request, target, token string, body []byte) (*http.Response, *bytes.Buffer, error) {
-	method := r.method
-	if method == "" {
-		method = http.MethodGet
-	}
+func (p *Provider) roundTrip(ctx context.Context, r *request, target, token string, body []byte) (answer, error) {
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	limited, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, target, content)
+	req, err := http.NewRequestWithContext(limited, cmp.Or(r.method, http.MethodGet), target, content)
 	if err != nil {
-		return nil, nil, p.fail(r, err, "")
+		return answer{}, p.fail(r, err, "")
 	}
 	req.Header["Authorization"] = []string{"Bearer " + token}
 	req.Header["Accept"] = []string{"application/json"}
@@ -212,7 +214,7 @@ func (p *Provider) roundTrip(ctx context.Context, r *request, target, token stri
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return nil, nil, p.networkError(ctx, r, err)
+		return answer{}, p.networkError(ctx, r, err)
 	}
 	defer res.Body.Close()
 	buf := buffers.Get().(*bytes.Buffer)
@@ -222,13 +224,13 @@ func (p *Provider) roundTrip(ctx context.Context, r *request, target, token stri
 	}
 	if _, err := buf.ReadFrom(io.LimitReader(res.Body, maxAnswer+1)); err != nil {
 		release(buf)
-		return nil, nil, p.networkError(ctx, r, err)
+		return answer{}, p.networkError(ctx, r, err)
 	}
 	if buf.Len() > maxAnswer {
-		return nil, nil, p.fail(r, fmt.Errorf("%w: an answer is larger than %d bytes", calendar.ErrUnavailable, maxAnswer), "")
+		return answer{}, p.fail(r, fmt.Errorf("%w: an answer is larger than %d bytes", calendar.ErrUnavailable, maxAnswer), "")
 	}
 	p.clock.saw(res.Header)
-	return res, buf, nil
+	return answer{res.StatusCode, res.Header, buf}, nil
 }
 
 // buffers are used again: a page of events is megabytes, and what is decoded

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -163,6 +164,7 @@ type view struct {
 	Menu    []section
 	Flash   *flash
 	Path    string
+	Content template.HTML // what the page's template gave
 }
 
 // Can reports whether the caller may do an action in the organization.
@@ -179,12 +181,21 @@ const mostOrgs = 12
 
 // show renders a page.
 func (r *request) show(p page) error {
+	v, err := r.view(p)
+	if err != nil {
+		return err
+	}
+	return r.write(v)
+}
+
+// view makes the dot of a page's template.
+func (r *request) view(p page) (*view, error) {
 	v := &view{page: p, r: r, Org: r.org, Flash: r.takeFlash(), Path: r.URL.Path}
 	if r.session != nil {
 		v.CSRF, v.User = string(r.session.CSRF), &r.session.User
 		orgs, err := r.console.centre.Orgs(r.Context(), r.actor)
 		if err != nil && !errors.Is(err, control.ErrNotFound) {
-			return err
+			return nil, err
 		}
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
@@ -194,7 +205,7 @@ func (r *request) show(p page) error {
 		}
 	}
 	v.Menu = r.menu()
-	return r.write(v)
+	return v, nil
 }
 
 func (r *request) write(v *view) error {
@@ -202,7 +213,14 @@ func (r *request) write(v *view) error {
 	if t == nil {
 		return errors.New("no template " + v.Template)
 	}
+	// The content comes first, for the layout's summary of problems has links to
+	// the fields in it.
 	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "content", v); err != nil {
+		return err
+	}
+	v.Content = template.HTML(b.String())
+	b.Reset()
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		return err
 	}

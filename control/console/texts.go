@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/readiness"
 )
 
 // catalogue are all texts of the console by key: those of texts/en. A message of
@@ -82,6 +85,12 @@ var funcs = template.FuncMap{
 	"item":        func(values ...any) []any { return values },
 	"badge":       func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
 	"tenantBadge": tenantBadge,
+	"colour":      colourBadge,
+	"finding":     func(r readiness.Result) badge { return badge{findingBadges[r], text("readiness.result." + string(r))} },
+	"stepName":    func(key control.StepKey) string { return text("rooms.step." + string(key)) },
+	"ruleType":    typeName,
+	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
+	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
 	"when":        func(t time.Time) stamp { return stamp{t.UTC()} },
 }
 
@@ -96,6 +105,9 @@ func (s stamp) Machine() string { return s.t.Format(time.RFC3339) }
 
 // Text is the time for people, in UTC.
 func (s stamp) Text() string { return s.t.Format("2006-01-02 15:04 UTC") }
+
+// Clock is the time of day for people, in UTC, with the day.
+func (s stamp) Clock() string { return s.t.Format("Jan 2, 15:04 UTC") }
 
 // Zero reports whether there is no time.
 func (s stamp) Zero() bool { return s.t.IsZero() }

@@ -184,6 +184,19 @@ func (s *MacroServer) NewCode(ctx context.Context, device string) (calendar.Secr
 	return calendar.Secret(code), err
 }
 
+// Accepts reports whether a code of NewCode can still be used: it has not been,
+// is not too old, and none was made since.
+func (s *MacroServer) Accepts(ctx context.Context, device string, code calendar.Secret) (bool, error) {
+	d := s.find(device)
+	if d == nil {
+		return false, nil
+	}
+	d.tokens.Lock()
+	defer d.tokens.Unlock()
+	t, err := s.opts.Tokens.Load(ctx, d.name)
+	return err == nil && sameSum(t.Code, string(code)) && time.Now().Before(t.CodeUntil), err
+}
+
 func sumHex(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])
@@ -321,23 +334,11 @@ func (s *MacroServer) status(w http.ResponseWriter, r *http.Request, d *macroDev
 	d.seen = time.Now()
 	text := ""
 	if st.Error != "" {
-		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, d.redact(clean(st.Error)))
+		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, redact(clean(st.Error), d.list))
 	}
 	d.alarm(AlarmPut, text)
 	d.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// redact takes what bookings say out of a text. The caller holds mu.
-func (p *PullEndpoint) redact(s string) string {
-	for i := range p.list {
-		for _, secret := range []string{p.list[i].Number, p.list[i].Title, p.list[i].Organizer.Name, p.list[i].Organizer.Email} {
-			if len(secret) > 3 {
-				s = strings.ReplaceAll(s, secret, "[redacted]")
-			}
-		}
-	}
-	return s
 }
 
 var enrolTemplate = template.Must(template.New("enrol").Parse(`<!doctype html>

@@ -107,12 +107,12 @@ func TestConfigRules(t *testing.T) {
 	// The same files make no other engine: nothing need be read again.
 	a, err := New(c, screens{}.builders(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	engine := a.engines[c.ruleTexts]
+	engine := a.made.engines[c.ruleTexts]
 	require.NotNil(t, engine)
 	again, err := parse(filepath.Join(dir, "otj.json"), []byte(text), screens(nil).builders())
 	require.NoError(t, err)
 	require.NoError(t, a.Set(again))
-	assert.Same(t, engine, a.engines[again.ruleTexts])
+	assert.Same(t, engine, a.made.engines[again.ruleTexts])
 }
 
 func TestConfigErrors(t *testing.T) {

@@ -14,15 +14,24 @@ func (k *checker) site(at string, s *SiteConfig) {
 	if !k.c.doc.Has(at) {
 		return
 	}
-	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+	shared := s.Listen == "" && k.c.Control != nil // with the control centre
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil && !shared {
 		k.bad(child(at, "listen"), `must be an address with a port, as in ":8443"`)
 	}
 	u, err := url.Parse(s.URL)
+	if shared && s.URL == "" {
+		u, err = url.Parse("https://the.control.centre")
+	}
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
 		k.bad(child(at, "url"), `must be how devices reach this program, as in "https://otj.fabrikam.example:8443"`)
 		s.URL = ""
 	}
-	k.certificate(at, s.HTTP, &s.CertFile, &s.KeyFile, "devices send passwords")
+	switch {
+	case !shared:
+		k.certificate(at, s.HTTP, &s.CertFile, &s.KeyFile, "devices send passwords")
+	case s.HTTP || s.CertFile != "" || s.KeyFile != "":
+		k.bad(at, `without "listen" devices call where administrators do: the certificate is that of "control"`)
+	}
 	if s.State != "" {
 		s.State = k.c.path(s.State)
 		if info, err := os.Stat(s.State); err != nil {

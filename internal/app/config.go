@@ -54,6 +54,8 @@ type Config struct {
 	ruleTexts string        // what engine was made of
 	doc       *jsonc.Doc
 	dir       string // that relative paths start from
+
+	mailboxes map[string]Source // the control centre's, by ID
 }
 
 // Calendar is a system that holds calendars.
@@ -81,7 +83,11 @@ type Room struct {
 	TimeZone string       `json:"time_zone"`
 	Device   Device       `json:"device"`
 
-	system  string // the ID that the control centre has for the device
+	// What the control centre says of its systems.
+	system  string // ID
+	title   string // name
+	paused  bool   // the device is left alone
+	quiet   bool   // a device that does not call raises no alarm
 	problem error  // why there cannot be such a room
 }
 

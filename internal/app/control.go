@@ -11,17 +11,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 	"github.com/onetouchjoin/onetouchjoin/control/sqlite"
 	"github.com/onetouchjoin/onetouchjoin/otj"
-	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // ControlConfig is the control centre of the program.
@@ -94,7 +91,7 @@ type controlCentre struct {
 	wake    chan struct{}
 }
 
-func openControl(c *Config, log *slog.Logger) (*controlCentre, error) {
+func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre, error) {
 	cc := &controlCentre{config: *c.Control, changed: map[string]bool{"": true}, wake: make(chan struct{}, 1), guard: api.NewGuard(nil)}
 	cc.wake <- struct{}{}
 	ctx := context.Background() // a local file
@@ -109,7 +106,7 @@ func openControl(c *Config, log *slog.Logger) (*controlCentre, error) {
 	}
 	keys, err := readKeys(filepath.Join(cc.config.Data, keysFile), fresh)
 	if err == nil {
-		cc.centre, err = control.New(cc.store, keys, &control.Options{Folders: cc.config.Folders, Changed: cc.change, Logger: log})
+		cc.centre, err = control.New(cc.store, keys, &control.Options{Folders: cc.config.Folders, Live: live, Changed: cc.change, Logger: log})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("control centre: %w", err), cc.store.Close())
@@ -169,20 +166,17 @@ func (a *App) Centre() *control.Centre {
 	return a.control.centre
 }
 
-// Problem returns why a system of the control centre has no room; nil if it has
-// one, or is not enabled.
-func (a *App) Problem(system string) error { return (*a.problems.Load())[system] }
-
 // startControl serves the control centre, and takes over what is changed there.
 func (a *App) startControl(ctx context.Context, start func(what, address string, srv *http.Server) error, wg *sync.WaitGroup) error {
 	cc := a.control
 	srv := &http.Server{
-		Handler:           cc.handler(a.log),
+		Handler:           a.controlHandler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnContext:       a.site.poly.ConnContext,
 	}
 	if err := withCertificate(srv, cc.config.HTTP, cc.config.CertFile, cc.config.KeyFile); err != nil {
 		return err
@@ -194,10 +188,16 @@ func (a *App) startControl(ctx context.Context, start func(what, address string,
 	return nil
 }
 
-func (cc *controlCentre) handler(log *slog.Logger) http.Handler {
+// handler answers administrators, and devices too where they have no other
+// address to call.
+func (a *App) controlHandler() http.Handler {
+	cc := a.control
 	mux := http.NewServeMux()
+	if a.site.config.Listen == "" {
+		a.site.handle(mux)
+	}
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.Handle("/api/", api.New(cc.centre, &api.Options{Guard: cc.guard, Logger: log}))
+	mux.Handle("/api/", api.New(cc.centre, &api.Options{Guard: cc.guard, Logger: a.log}))
 	return mux
 }
 
@@ -280,117 +280,10 @@ func (a *App) refresh(ctx context.Context, companies map[string]bool) error {
 		a.fleets = before
 		return err
 	}
-	for system, err := range *a.problems.Load() {
-		a.log.Warn("a video system is left out", "system", system, "error", err)
+	for id, s := range a.live.Load().systems {
+		if s.problem != nil {
+			a.log.Warn("a video system is left out", "system", id, "error", s.problem)
+		}
 	}
 	return nil
-}
-
-// fleetConfig writes what a company has as a configuration.
-func fleetConfig(f *control.Fleet, base *Config) *Config {
-	c := &Config{TimeZone: base.TimeZone, Calendars: map[string]Calendar{}, Settings: f.Processing.Settings}
-	unsound := c.useRules(f)
-	for id, p := range f.Providers {
-		c.Calendars[id] = calendarOf(p)
-	}
-	for _, s := range f.Systems {
-		r := Room{Name: f.Org.Name + " / " + s.Name, Settings: c.Settings, Device: deviceOfSystem(s), system: s.ID, problem: unsound}
-		if g, ok := f.Groups[s.Group]; ok && g.Settings != nil {
-			r.Settings = *g.Settings
-		}
-		mailbox, ok := f.Mailboxes[s.Mailbox]
-		if !ok {
-			r.problem = errors.New("it has no mailbox: choose one")
-		}
-		r.Calendar, r.Mailbox = mailbox.Provider, mailbox.Address
-		c.Rooms = append(c.Rooms, r)
-	}
-	return c
-}
-
-// useRules makes the company's engine. A company's rules are checked before they
-// are stored; if a later version of the program refuses them, its devices keep
-// what they show rather than get what nobody meant.
-func (c *Config) useRules(f *control.Fleet) error {
-	p := &f.Processing
-	if p.Rules == "" && len(p.OwnDomains) == 0 && !p.PreferMeet {
-		return nil
-	}
-	c.ruleTexts = fmt.Sprintf("%t %q %s", p.PreferMeet, p.OwnDomains, p.Rules)
-	opts := &rules.Options{OwnDomains: p.OwnDomains}
-	if p.PreferMeet {
-		opts.GoogleMeet = rules.GoogleMeetFirst
-	}
-	var list []rules.Rule
-	var err error
-	if strings.TrimSpace(p.Rules) != "" {
-		if list, err = rules.Parse("rules", []byte(p.Rules)); err != nil {
-			return fmt.Errorf("the company's rules: %w", err)
-		}
-	}
-	if c.engine, err = rules.New(list, opts); err != nil {
-		return fmt.Errorf("the company's rules: %w", err)
-	}
-	return nil
-}
-
-func calendarOf(p control.Provider) Calendar {
-	switch {
-	case p.Paused:
-		return Calendar{Type: pausedType, Path: p.ID}
-	case p.Kind == control.ICSFolder:
-		return Calendar{Type: "ics-folder", Path: p.Folder}
-	case p.Kind == control.ICSFeed:
-		return Calendar{Type: "ics-feed", URL: p.URL}
-	}
-	return Calendar{Type: string(p.Kind)}
-}
-
-// The types and ways of the kinds of system.
-var kinds = map[control.SystemKind]Device{
-	control.CiscoHTTPS:     {Type: "cisco", Via: "https"},
-	control.CiscoWebSocket: {Type: "cisco", Via: "websocket"},
-	control.CiscoWebex:     {Type: "cisco", Via: "cloud"},
-	control.CiscoMacro:     {Type: "cisco", Via: "macro"},
-	control.CiscoTMS:       {Type: "cisco", Via: "tms"},
-	control.Poly:           {Type: "poly"},
-	control.Feed:           {Type: "feed"},
-}
-
-func deviceOfSystem(s control.FleetSystem) Device {
-	d := kinds[s.Kind]
-	d.Address, d.Username, d.Password = s.Host, s.DeviceUser, s.Password
-	d.Fingerprint, d.TakeOver, d.Serial, d.MAC = s.Fingerprint, s.TakeOver, s.Serial, s.MAC
-	switch s.Kind {
-	case control.CiscoMacro:
-		d.ID = s.ID
-	case control.CiscoWebex:
-		// The password of the system, or of its group, is the bot's token.
-		d.Address, d.Webex, d.webex = s.DeviceID, "token", Webex{Token: s.Password}
-	}
-	return d
-}
-
-// pausedProvider is a provider that an administrator has stopped. A calendar that
-// cannot be read clears nothing: devices keep what they show until it ends.
-type pausedProvider struct{ id string }
-
-// pausedType is the type of its Calendar, which no file can have.
-const pausedType = "paused"
-
-func (p pausedProvider) Events(context.Context, string, calendar.Window) ([]calendar.Event, error) {
-	return nil, errors.New("the provider is paused; devices keep what they show until it ends")
-}
-
-// RoomOf returns the name by which the service knows the room of a system of the
-// control centre; false if it has none.
-func (a *App) RoomOf(system string) (name string, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, c := range a.fleets {
-		if i := slices.IndexFunc(c.Rooms, func(r Room) bool { return r.system == system }); i >= 0 {
-			return c.Rooms[i].Name, true
-		}
-	}
-	return "", false
 }

@@ -25,6 +25,8 @@ type devices struct {
 	made map[string]*endpointtest.Screen
 }
 
+func newDevices() *devices { return &devices{made: map[string]*endpointtest.Screen{}} }
+
 func (d *devices) builders() map[string]Builder {
 	return map[string]Builder{"cisco": func(_ *Site, _ string, device Device) (otj.Endpoint, error) {
 		if device.Password == "" {
@@ -57,7 +59,7 @@ func (d *devices) shows(t *testing.T, address string, n int) {
 func TestControlCentreKeepsRooms(t *testing.T) {
 	dir := folder(t)
 	data := filepath.Join(t.TempDir(), "data")
-	d := &devices{made: map[string]*endpointtest.Screen{}}
+	d := newDevices()
 	c := LocalConfig(data)
 	c.Control.Listen, c.Control.Folders = freeAddress(t), []string{dir}
 	start := func() (*App, func()) {
@@ -87,13 +89,17 @@ func TestControlCentreKeepsRooms(t *testing.T) {
 	require.NoError(t, err)
 	fjord, err := centre.SaveSystem(ctx, ann, control.System{Company: org.ID, Name: "Fjord", Kind: control.CiscoHTTPS, Host: "192.0.2.1", User: "otj", Mailbox: m.ID, Enabled: true})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return a.Problem(fjord.ID) != nil }, 10*time.Second, 10*time.Millisecond, "it has no password, and the others go on")
+	problem := func() string {
+		s, _ := a.Live().State(fjord.ID)
+		return s.Problem
+	}
+	require.Eventually(t, func() bool { return problem() != "" }, 10*time.Second, 10*time.Millisecond, "it has no password, and the others go on")
 	require.NoError(t, centre.SetPassword(ctx, ann, "system", fjord.ID, "secret"))
 	d.shows(t, "192.0.2.1", 2)
-	assert.NoError(t, a.Problem(fjord.ID))
-	name, ok := a.RoomOf(fjord.ID)
-	assert.True(t, ok)
-	assert.Equal(t, "Fabrikam / Fjord", name)
+	assert.Empty(t, problem())
+	state, err := a.Live().State(fjord.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "Fabrikam / Fjord", state.Room.Name)
 
 	resp, err := http.Get("http://" + c.Control.Listen + "/api/openapi.json")
 	require.NoError(t, err)

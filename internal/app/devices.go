@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
@@ -43,6 +44,17 @@ type Device struct {
 	CAFile      string `json:"ca_file"`
 	// TakeOver overwrites the bookings of another system.
 	TakeOver bool `json:"take_over"`
+	// What a Cisco device can do is asked of it and known from documents; these
+	// are for devices that are different. They are as in cisco.Options.
+	Push        string `json:"push"`
+	WebRTC      string `json:"webrtc"`
+	Encryption  string `json:"encryption"`
+	MaxBookings int    `json:"max_bookings"`
+	// SocketAuth is how a WebSocket says who it is: empty or "subprotocol".
+	SocketAuth string `json:"socket_auth"`
+	// ExplicitEmpty is for a device that calls as it does TMS, and keeps its last
+	// meeting on the screen.
+	ExplicitEmpty bool `json:"explicit_empty"`
 	// Token is the form in which a Poly device reads the address: full, split or
 	// none.
 	Token string `json:"token"`
@@ -109,7 +121,8 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 	case d.Password == "":
 		return nil, errors.New(`a Cisco device needs a "password", "password_file" or "password_env"`)
 	}
-	opts := &cisco.Options{Name: room, Fingerprint: d.Fingerprint, TakeOver: d.TakeOver}
+	opts := d.ciscoOptions(room)
+	opts.Fingerprint = d.Fingerprint
 	if d.CAFile != "" {
 		var err error
 		if opts.CA, err = readPool(d.CAFile); err != nil {
@@ -118,19 +131,27 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 	}
 	creds := cisco.Password{User: d.Username, Password: d.Password}
 	if d.Via == "websocket" {
-		return cisco.NewWebSocket(d.Address, creds, cisco.SocketHeader, opts)
+		return cisco.NewWebSocket(d.Address, creds, cisco.SocketAuth(d.SocketAuth), opts)
 	}
 	e, err := cisco.New(d.Address, creds, opts)
 	if err != nil || d.FeedbackSlot == 0 {
 		return e, err
 	}
 	if s.feedback == nil {
-		return nil, member("feedback_slot", `the device has to call the program: add "site" with its "url" to the file`)
+		return nil, s.needsTLS("feedback_slot")
 	}
 	if err := s.feedback.Attach(e, d.FeedbackSlot); err != nil {
 		return nil, &MemberError{"feedback_slot", err}
 	}
 	return e, nil
+}
+
+func (d *Device) ciscoOptions(room string) *cisco.Options {
+	return &cisco.Options{Name: room, TakeOver: d.TakeOver, Push: cisco.Push(d.Push), WebRTC: cisco.WebRTC(d.WebRTC), Encryption: d.Encryption, MaxBookings: d.MaxBookings}
+}
+
+func (d *Device) pullOptions() cisco.PullOptions {
+	return cisco.PullOptions{WebRTC: cisco.WebRTC(d.WebRTC), Encryption: d.Encryption, MaxBookings: d.MaxBookings}
 }
 
 // newCiscoCloud makes the endpoint of a device that is called through Webex.
@@ -145,7 +166,7 @@ func newCiscoCloud(s *Site, room string, d Device) (otj.Endpoint, error) {
 	if err != nil {
 		return nil, &MemberError{"webex", err}
 	}
-	return cisco.NewCloud(d.Address, o.tokens, &cisco.CloudOptions{BaseURL: d.webex.BaseURL, Client: o.client}, &cisco.Options{Name: room, TakeOver: d.TakeOver})
+	return cisco.NewCloud(d.Address, o.tokens, &cisco.CloudOptions{BaseURL: d.webex.BaseURL, Client: o.client}, d.ciscoOptions(room))
 }
 
 // newCiscoMacro makes the endpoint of a device on which a macro runs.
@@ -154,7 +175,7 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 	case d.ID == "":
 		return nil, member("id", `a Cisco device with a macro needs an "id": its name in the address that it calls, of A-Z a-z 0-9 - _`)
 	case s.macros == nil:
-		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+		return nil, s.needsTLS("via")
 	case s.config.State == "":
 		return nil, member("via", `the tokens of macros have to be kept: add "state", a folder, to "site"`)
 	}
@@ -163,7 +184,7 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 		if e, err = s.macros.Device(d.ID); err != nil {
 			return nil, &MemberError{"id", err}
 		}
-		return func() { s.macros.Remove(d.ID) }, nil
+		return func() { s.macros.Remove(d.ID) }, e.Set(d.pullOptions())
 	})
 	if err != nil {
 		return nil, err
@@ -175,8 +196,8 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 // TMS.
 func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 	switch {
-	case s.config.URL == "":
-		return nil, member("via", `the device calls the program: add "site" with its "url" to the file`)
+	case s.macros == nil:
+		return nil, s.needsTLS("via")
 	case d.Password == "":
 		return nil, errors.New(`a Cisco device that calls as it does TMS needs a "password", "password_file" or "password_env": the secret part of the address that it calls`)
 	case d.Serial == "" && d.MAC == "":
@@ -184,13 +205,24 @@ func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 	}
 	var e *cisco.PullEndpoint
 	err := s.add("tms "+string(d.Password), func() (remove func(), err error) {
-		e, err = s.manager.Device(cisco.ManagedDevice{Name: room, Path: d.Password, Serial: d.Serial, MAC: d.MAC})
+		e, err = s.manager.Device(cisco.ManagedDevice{Name: room, Path: d.Password, Serial: d.Serial, MAC: d.MAC, ExplicitEmpty: d.ExplicitEmpty})
+		if err == nil {
+			err = e.Set(d.pullOptions())
+		}
 		return func() { s.manager.Remove(d.Password) }, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// needsTLS says why a device cannot call the program.
+func (s *Site) needsTLS(name string) error {
+	if s.config.URL == "" {
+		return member(name, `the device calls the program: add "site" with its "url" to the file`)
+	}
+	return member(name, `the device calls the program over https: at %s it cannot; give the program a "url" that begins with https:// and a certificate`, s.config.URL)
 }
 
 // minSecret is the least length of a secret that a device sends us.
@@ -232,7 +264,8 @@ func newPoly(s *Site, room string, d Device) (otj.Endpoint, error) {
 		}
 	}
 	var e *poly.Room
-	err := s.add("poly "+d.Username, func() (remove func(), err error) {
+	// User names of Poly devices are the same in any case.
+	err := s.add("poly "+strings.ToLower(d.Username), func() (remove func(), err error) {
 		e, err = s.poly.Add(room, c, &poly.RoomOptions{Token: poly.Token(d.Token), NoPollAlarm: d.NoPollAlarm})
 		return func() { s.poly.Remove(e) }, err
 	})

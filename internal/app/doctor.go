@@ -15,6 +15,7 @@ import (
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
 )
 
@@ -31,7 +32,7 @@ const (
 // Exchange; nil if nobody has run it. The findings are the worst first. Nothing
 // is changed anywhere.
 func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]readiness.Finding, error) {
-	site, err := newSite(c.Site)
+	site, err := newSite(c.devices())
 	if err != nil {
 		return nil, err
 	}
@@ -141,27 +142,45 @@ func (c *Config) checkCalendar(ctx context.Context, p calendar.Provider, src Sou
 	return append([]readiness.Finding{f}, readiness.Invites(name, events, c.engine)...)
 }
 
-// checkDevice asks a device that can be called for what it lacks.
+// checkDevice asks the device of a room for what it lacks.
 func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
-	d := r.Device
-	if d.Type == "webhook" || d.Type != "cisco" || d.Via == "macro" || d.Via == "tms" {
+	build := Builders()[r.Device.Type]
+	if build == nil || r.Device.Type != "cisco" || ciscoWays[r.Device.Via] == "" {
 		f := readiness.Finding{Check: "device", Subject: r.Name, Result: readiness.Unknown}
 		f.Why = "The device calls this program, or is called with meetings only: it cannot be asked."
 		f.Fix = "Look at the room's state in /health of the running program."
 		return []readiness.Finding{f, readiness.Clock(r.Name, false, false)}
 	}
-	e, err := newCisco(site, r.Name, d)
+	e, err := build(site, r.Name, r.Device)
 	if err != nil {
 		return []readiness.Finding{readiness.Device(r.Name, err)}
 	}
-	device := e.(*cisco.Endpoint)
-	defer func() {
-		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = device.Close(cctx) // the session ends by itself too
-	}()
-	lacks, err := device.Check(ctx, map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}[d.Via])
-	out := []readiness.Finding{readiness.Device(r.Name, err)}
+	if device, ok := e.(*cisco.Endpoint); ok {
+		defer closeDevice(ctx, device)
+	}
+	return checkEndpoint(ctx, r.Name, site.config.URL, r.Device, e)
+}
+
+// checkEndpoint asks a device for what it lacks, or says when one that calls last
+// did; service is what that calls.
+func checkEndpoint(ctx context.Context, subject, service string, d Device, e otj.Endpoint) []readiness.Finding {
+	var out []readiness.Finding
+	switch e := e.(type) {
+	case *cisco.Endpoint:
+		return checkCisco(ctx, subject, d, e)
+	case caller:
+		when, agent := e.LastCall()
+		out = append(out, readiness.Calling(subject, when, time.Now(), agent, service))
+	default:
+		out = append(out, readiness.Finding{Check: "device", Subject: subject, Result: readiness.Unknown, Why: "The device is called with meetings only: it cannot be asked."})
+	}
+	return append(out, readiness.Clock(subject, false, false))
+}
+
+// checkCisco asks a device that can be called for what it lacks.
+func checkCisco(ctx context.Context, subject string, d Device, e *cisco.Endpoint) []readiness.Finding {
+	lacks, err := e.Check(ctx, ciscoWays[d.Via])
+	out := []readiness.Finding{readiness.Device(subject, err)}
 	if err != nil {
 		return out
 	}
@@ -171,14 +190,14 @@ func checkDevice(ctx context.Context, site *Site, r *Room) []readiness.Finding {
 		case cisco.FindingClock:
 			clock = false
 		case cisco.FindingNTP:
-			out = append(out, readiness.Finding{Check: "device-ntp", Subject: r.Name, Result: readiness.Warn, Why: l.Text,
+			out = append(out, readiness.Finding{Check: "device-ntp", Subject: subject, Result: readiness.Warn, Why: l.Text,
 				Fix: "Give the device a time server, and let it through to UDP port 123.", Command: l.Command})
 		default:
-			out = append(out, readiness.Finding{Check: "device-settings", Subject: r.Name, Result: readiness.Fail, Why: l.Text,
+			out = append(out, readiness.Finding{Check: "device-settings", Subject: subject, Result: readiness.Fail, Why: l.Text,
 				Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})
 		}
 	}
-	return append(out, readiness.Clock(r.Name, true, clock))
+	return append(out, readiness.Clock(subject, true, clock))
 }
 
 // checkSite says whether the address that devices call answers from here. That a
@@ -289,4 +308,17 @@ func (c *Config) Network() readiness.Network {
 	slices.Sort(n.Pushed)
 	n.Calendars, n.Pushed = slices.Compact(n.Calendars), slices.Compact(n.Pushed)
 	return n
+}
+
+// merge returns what of two configurations matters to a firewall.
+func merge(a, b readiness.Network) readiness.Network {
+	both := func(a, b []string) []string {
+		out := append(slices.Clone(a), b...)
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	a.Service, a.Webex, a.NTP = cmp.Or(a.Service, b.Service), cmp.Or(a.Webex, b.Webex), cmp.Or(a.NTP, b.NTP)
+	a.Calendars, a.Pushed = both(a.Calendars, b.Calendars), both(a.Pushed, b.Pushed)
+	a.Calling, a.Notifications = a.Calling || b.Calling, a.Notifications || b.Notifications
+	return a
 }

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
 // Setup writes what has to be done at the device of a room, as an installer
@@ -29,41 +32,53 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 		return fmt.Errorf("there is no room %q%s", room, jsonc.Suggest(room, names))
 	}
 	d := c.Rooms[at].Device
-	if apply && !(d.Type == "cisco" && slices.Contains([]string{"", "https", "websocket"}, d.Via)) {
+	pushed := d.Type == "cisco" && slices.Contains([]string{"", "https", "websocket"}, d.Via)
+	if apply && !pushed {
 		return errors.New("--apply is for Cisco devices that are called over HTTPS or a WebSocket: what others need is set at the device")
 	}
-	s, err := newSite(c.Site)
+	s, err := newSite(c.devices())
 	if err != nil {
 		return err
 	}
-	site, err := url.Parse(c.Site.URL)
+	build := Builders()[d.Type]
+	if build == nil {
+		return fmt.Errorf("no device type %q", d.Type)
+	}
+	e, err := build(s, room, d)
+	if err != nil {
+		return err
+	}
+	if device, ok := e.(*cisco.Endpoint); ok {
+		defer closeDevice(ctx, device)
+	}
+	i := installer{site: s, password: "the one in the configuration file", code: func(ctx context.Context) (calendar.Secret, error) {
+		return s.macros.NewCode(ctx, d.ID)
+	}}
+	steps, findings, err := i.steps(ctx, room, d, e)
 	if err != nil {
 		return err
 	}
 	out := &printer{w: w}
-	switch d.Type {
-	case "cisco":
-		err = s.setupCisco(ctx, out, room, d, site, apply)
-	case "poly":
-		out.printf("Calendar of the Poly device in %s, in its web interface or by provisioning:\n\n", room)
-		out.printf("  Exchange server  %s\n  User name        %s\n  Password         the one in the configuration file\n  Domain           empty\n",
-			site.JoinPath("/EWS/Exchange.asmx"), d.Username)
-		setup := poly.Setup{Server: c.Site.URL, User: d.Username, Password: "SECRET", ShowPrivate: true}
-		commands, cerr := setup.Commands()
-		profile, perr := setup.File(poly.NamesExchange)
-		if err = errors.Join(cerr, perr); err != nil {
+	for n, step := range steps {
+		if n > 0 {
+			out.printf("\n")
+		}
+		out.printf("%s\n", step.Title)
+		for _, l := range step.Lines {
+			out.printf("  %s\n", strings.ReplaceAll(l, "\n", "\n  "))
+		}
+	}
+	switch {
+	case len(findings) == 0:
+	case !apply:
+		out.printf("\nNothing was changed; --apply sets it.\n")
+	default:
+		if err := e.(*cisco.Endpoint).Apply(ctx, findings); err != nil {
 			return err
 		}
-		out.printf("\nThe same on the command line of a Group device, with the password in the place of SECRET:\n\n  %s\n\nand as a profile of a provisioning server for VideoOS:\n\n%s",
-			strings.Join(commands, "\n  "), profile)
-	case "feed":
-		out.printf("What the device in %s polls, once a minute, with the user name %s and the password in the configuration file:\n\n", room, d.Username)
-		out.printf("  as JSON       %s\n  as iCalendar  %s\n  token         %s\n\ndocs/writing-an-endpoint.md describes all three.\n",
-			site.JoinPath("/v1/meetings"), site.JoinPath("/v1/calendar.ics"), site.JoinPath("/oauth/token"))
-	default:
-		out.printf("Nothing has to be set at the device of %s.\n", room)
+		out.printf("\nSet.\n")
 	}
-	return errors.Join(err, out.err)
+	return out.err
 }
 
 // printer remembers that a write has failed.
@@ -78,64 +93,187 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
-func (s *Site) setupCisco(ctx context.Context, out *printer, room string, d Device, site *url.URL, apply bool) error {
-	switch d.Via {
-	case "macro":
-		if _, err := newCiscoMacro(s, room, d); err != nil {
-			return err
-		}
-		code, err := s.macros.NewCode(ctx, d.ID)
-		if err != nil {
-			return err
-		}
-		out.printf("The macro of %s is fetched once with this code, within 24 hours:\n\n  code  %s\n  page  %s\n\nor\n\n  curl -o otj.js -d code=%s %s\n\nThe page says how it gets onto the device.\n",
-			room, string(code), s.macros.EnrolURL(d.ID), string(code), s.macros.EnrolURL(d.ID))
-		return nil
-	case "tms":
-		out.printf("On a terminal of the device in %s, with the secret of the configuration file in the place of SECRET:\n\n", room)
-		for _, c := range []string{
-			"ExternalManager Address: " + site.Host, "ExternalManager Path: " + managerPath[1:] + "/SECRET", "ExternalManager Protocol: HTTPS",
-			"TlsVerify: On", "HttpMethod: POST", "Mode: TMS",
-		} {
-			out.printf("  xConfiguration Provisioning %s\n", c)
-		}
-		return nil
-	}
-	e, err := newCisco(s, room, d)
+func closeDevice(ctx context.Context, e *cisco.Endpoint) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = e.Close(ctx) // the session ends by itself too
+}
+
+// installer says what has to be done at devices.
+type installer struct {
+	site     *Site
+	password string // which one a device that calls gets
+	// code makes the enrolment code of a device with a macro.
+	code func(context.Context) (calendar.Secret, error)
+}
+
+// Where something is done.
+const (
+	atDevice   = "device"
+	atComputer = "this computer"
+	atProvider = "provisioning server"
+	atHub      = "Webex Control Hub"
+)
+
+// steps says what has to be done at a device, and what one that can be called
+// lacks.
+func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+	base, err := url.Parse(i.site.config.URL)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	device := e.(*cisco.Endpoint)
-	defer func() {
-		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = device.Close(cctx) // the session ends by itself too
-	}()
-	way := cisco.Way(d.Via)
-	if way == "" {
-		way = cisco.WayHTTPS
+	var steps []control.SetupStep
+	switch {
+	case d.Type == "cisco" && d.Via == "macro":
+		steps, err = i.macro(ctx, room, d)
+	case d.Type == "cisco" && d.Via == "tms":
+		steps = managed(base)
+	case d.Type == "cisco":
+		return ciscoSteps(ctx, room, d, e)
+	case d.Type == "poly":
+		steps, err = i.poly(base, d)
+	case d.Type == "feed":
+		steps = []control.SetupStep{
+			{Title: fmt.Sprintf("Let the device in %s poll one of these, once a minute, with the user name and the password: %s.", room, i.password), Where: atDevice,
+				Lines: []string{"user name     " + d.Username, "as JSON       " + base.JoinPath("/v1/meetings").String(), "as iCalendar  " + base.JoinPath("/v1/calendar.ics").String()}},
+			{Title: "A client that wants OAuth gets its token here. docs/writing-an-endpoint.md describes all three.", Where: atDevice,
+				Lines: []string{base.JoinPath("/oauth/token").String()}},
+		}
+	default:
+		steps = []control.SetupStep{{Title: fmt.Sprintf("Nothing has to be set at the device of %s.", room), Done: true}}
 	}
-	findings, err := device.Check(ctx, way)
+	if c, ok := e.(caller); ok {
+		if when, _ := c.LastCall(); !when.IsZero() {
+			for n := range steps {
+				steps[n].Done = true
+			}
+		}
+	}
+	return steps, nil, err
+}
+
+func (i *installer) macro(ctx context.Context, room string, d Device) ([]control.SetupStep, error) {
+	code, err := i.code(ctx)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	page := i.site.macros.EnrolURL(d.ID)
+	return []control.SetupStep{
+		{Title: fmt.Sprintf("Fetch the macro of %s: open this page and enter this code, which works once within 24 hours.", room), Where: atComputer,
+			Lines: []string{page, string(code)}},
+		{Title: "Or fetch it on a command line.", Where: atComputer, Lines: []string{"curl -o otj.js -d code=" + string(code) + " " + page}},
+		{Title: "In the device's web interface, under Settings, Macro Editor: import the file and switch it on. Allow the macro to call out.", Where: atDevice,
+			Lines: []string{"xConfiguration Macros Mode: On", "xConfiguration HttpClient Mode: On"}},
+	}, nil
+}
+
+func managed(base *url.URL) []control.SetupStep {
+	step := control.SetupStep{Title: "Enter this on a terminal of the device, with its password in the place of SECRET.", Where: atDevice}
+	for _, c := range []string{
+		"ExternalManager Address: " + base.Host, "ExternalManager Path: " + managerPath[1:] + "/SECRET", "ExternalManager Protocol: HTTPS",
+		"TlsVerify: On", "HttpMethod: POST", "Mode: TMS",
+	} {
+		step.Lines = append(step.Lines, "xConfiguration Provisioning "+c)
+	}
+	return []control.SetupStep{step}
+}
+
+func (i *installer) poly(base *url.URL, d Device) ([]control.SetupStep, error) {
+	setup := poly.Setup{Server: i.site.config.URL, User: d.Username, Password: "SECRET", ShowPrivate: true}
+	commands, cerr := setup.Commands()
+	profile, perr := setup.File(poly.NamesExchange)
+	return []control.SetupStep{
+		{Title: "Set the calendar in the device's web interface. The password is " + i.password + ".", Where: atDevice,
+			Lines: []string{"Exchange server  " + base.JoinPath("/EWS/Exchange.asmx").String(), "User name        " + d.Username, "Domain           (empty)"}},
+		{Title: "Or do the same on the command line of a Group device, with the password in the place of SECRET.", Where: atDevice, Lines: commands},
+		{Title: "Or give a provisioning server for VideoOS this profile, with the password in the place of SECRET.", Where: atProvider, Lines: []string{strings.TrimSpace(string(profile))}},
+	}, errors.Join(cerr, perr)
+}
+
+// ciscoWays are the ways to a Cisco device, as they are in Device.Via.
+var ciscoWays = map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}
+
+// ciscoSteps asks a device that can be called for what it lacks.
+func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+	device, ok := e.(*cisco.Endpoint)
+	if !ok {
+		return nil, nil, fmt.Errorf("the endpoint of %s is a %T", room, e)
+	}
+	findings, err := device.Check(ctx, ciscoWays[d.Via])
+	if err != nil {
+		return nil, nil, err
 	}
 	if len(findings) == 0 {
-		out.printf("The device of %s answers, and has what it needs.\n", room)
-		return nil
+		return []control.SetupStep{{Title: fmt.Sprintf("The device of %s answers, and has what it needs.", room), Where: atDevice, Done: true}}, nil, nil
 	}
+	var steps []control.SetupStep
 	for _, f := range findings {
-		out.printf("%s\n", f.Text)
+		step := control.SetupStep{Title: sentence(errors.New(f.Text)), Where: atDevice}
 		if f.Command != "" {
-			out.printf("  %s\n", f.Command)
+			step.Lines = []string{f.Command}
+		}
+		steps = append(steps, step)
+	}
+	return steps, findings, nil
+}
+
+// beforehand are the steps for a Cisco device that cannot be asked: because it
+// cannot be reached, or refuses the account.
+func beforehand(d Device, err error) []control.SetupStep {
+	var steps []control.SetupStep
+	if d.Via == "cloud" {
+		steps = []control.SetupStep{
+			{Title: "Make a bot on developer.webex.com, and enter its token as the password of the system.", Where: atComputer},
+			{Title: "Give the bot full access to the API of the device: in the workspace's settings, under Edit API access.", Where: atHub},
+		}
+	} else {
+		steps = []control.SetupStep{
+			{Title: "Make a local account for this program, with the role Admin, and enter its name and password here.", Where: atDevice,
+				Lines: []string{`xCommand UserManagement User Add Username: "` + d.Username + `" Role: Admin PassphraseChangeRequired: False Passphrase: "SECRET"`}},
+			{Title: "Let the device answer over HTTPS.", Where: atDevice, Lines: []string{"xConfiguration NetworkServices HTTP Mode: HTTPS"}},
+		}
+		if d.Via == "websocket" {
+			steps = append(steps, control.SetupStep{Title: "Let it answer over a WebSocket.", Where: atDevice, Lines: []string{"xConfiguration NetworkServices Websocket: FollowHTTPService"}})
 		}
 	}
-	if !apply {
-		out.printf("\nNothing was changed; --apply sets it.\n")
-		return nil
+	return append(steps, control.SetupStep{Title: "This program asks the device then whether anything is missing. Now it cannot: " + err.Error() + ".", Where: atComputer})
+}
+
+// setupTime is how long a device may take to say what it lacks.
+const setupTime = 10 * time.Second
+
+// Setup says what has to be done at a system's device.
+func (l *liveOf) Setup(ctx context.Context, system string) ([]control.SetupStep, error) {
+	s, err := l.kept(system)
+	if err != nil {
+		return nil, err
 	}
-	if err := device.Apply(ctx, findings); err != nil {
-		return err
+	i := installer{
+		site: l.app.site, password: "the one that was shown when it was generated; if it is lost, generate a new one",
+		code: func(ctx context.Context) (calendar.Secret, error) { return l.app.site.code(ctx, s.room.Device.ID) },
 	}
-	out.printf("\nSet.\n")
-	return nil
+	sctx, cancel := context.WithTimeout(ctx, setupTime)
+	defer cancel()
+	steps, _, err := i.steps(sctx, s.room.title, s.room.Device, s.endpoint)
+	if _, called := s.endpoint.(*cisco.Endpoint); err != nil && called && ctx.Err() == nil {
+		return beforehand(s.room.Device, err), nil
+	}
+	return steps, err
+}
+
+// code returns an enrolment code for a device with a macro. It is the same one
+// again while that can be used, so that looking at a page twice voids nothing.
+func (s *Site) code(ctx context.Context, device string) (calendar.Secret, error) {
+	s.codesMu.Lock()
+	defer s.codesMu.Unlock()
+	if code := s.codes[device]; code != "" {
+		if good, err := s.macros.Accepts(ctx, device, code); err != nil || good {
+			return code, err
+		}
+	}
+	code, err := s.macros.NewCode(ctx, device)
+	if err == nil {
+		s.codes[device] = code
+	}
+	return code, err
 }

@@ -27,7 +27,8 @@ import (
 // SiteConfig is where devices call the program: those that fetch their meetings
 // instead of getting them.
 type SiteConfig struct {
-	// Listen is the address to listen at, as in ":8443".
+	// Listen is the address to listen at, as in ":8443". Without it devices call
+	// where administrators do.
 	Listen string `json:"listen"`
 	// URL is how devices reach it, as in "https://otj.fabrikam.example:8443".
 	URL string `json:"url"`
@@ -40,6 +41,28 @@ type SiteConfig struct {
 	// State is a folder in which is kept what has to outlive a restart: the
 	// sums of the macros' tokens, and the refresh tokens that Webex renews.
 	State string `json:"state"`
+	// PolyAuth are the schemes that Poly devices are offered, in this order:
+	// NTLM, which needs TLS here, and Basic.
+	PolyAuth []poly.Scheme `json:"poly_auth"`
+}
+
+// devices is where devices call: Site, completed by what the control centre has
+// where Site says nothing.
+func (c *Config) devices() SiteConfig {
+	s := c.Site
+	if c.Control == nil {
+		return s
+	}
+	if s.State == "" {
+		s.State = c.Control.Data
+	}
+	if s.Listen == "" {
+		s.HTTP = c.Control.HTTP
+		if s.URL == "" {
+			s.URL = c.Control.URL
+		}
+	}
+	return s
 }
 
 // Site is what devices call, and what they are called with: the servers that
@@ -59,6 +82,9 @@ type Site struct {
 	mu     sync.Mutex
 	remove map[string]func() // takes a device off its server, by the device
 	webex  map[Webex]*organization
+
+	codesMu sync.Mutex
+	codes   map[string]calendar.Secret // enrolment codes that were given out, by the device's ID
 }
 
 // The paths below SiteConfig.URL.
@@ -69,14 +95,14 @@ const (
 )
 
 func newSite(c SiteConfig) (*Site, error) {
-	s := &Site{config: c, feed: feed.New(nil), remove: map[string]func(){}, webex: map[Webex]*organization{}}
+	s := &Site{config: c, feed: feed.New(nil), remove: map[string]func(){}, webex: map[Webex]*organization{}, codes: map[string]calendar.Secret{}}
 	var err error
 	if s.manager, err = cisco.NewManager(nil); err != nil {
 		return nil, err
 	}
 	// The proxy in front has TLS where the program has not. NTLM would need the
 	// devices' own connections, so it is only on without one.
-	opts := &poly.Options{URL: c.URL, AllowHTTP: c.HTTP}
+	opts := &poly.Options{URL: c.URL, AllowHTTP: c.HTTP, Auth: c.PolyAuth}
 	if !c.HTTP {
 		s.ntlmKey = make([]byte, 32)
 		_, _ = rand.Read(s.ntlmKey)
@@ -85,12 +111,9 @@ func newSite(c SiteConfig) (*Site, error) {
 	if s.poly, err = poly.New(opts); err != nil {
 		return nil, err
 	}
-	if c.URL == "" {
-		return s, nil
-	}
 	base, err := url.Parse(c.URL)
-	if err != nil {
-		return nil, err
+	if err != nil || base.Scheme != "https" { // the devices of the others call over TLS only
+		return s, err
 	}
 	var store cisco.TokenStore
 	if c.State != "" {
@@ -122,6 +145,12 @@ func (s *Site) add(name string, add func() (remove func(), err error)) error {
 // Handler answers devices.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
+	s.handle(mux)
+	return mux
+}
+
+// handle adds what devices call to a mux.
+func (s *Site) handle(mux *http.ServeMux) {
 	if s.macros != nil {
 		mux.Handle(macroPath+"/", s.macros)
 		mux.Handle("POST "+feedbackPath+"/", s.feedback)
@@ -134,7 +163,6 @@ func (s *Site) Handler() http.Handler {
 	mux.Handle("/AutoDiscover/", s.poly)
 	mux.Handle("/oauth/token", s.feed)
 	mux.Handle("/v1/", s.feed)
-	return mux
 }
 
 // server returns the server for devices. It is started by ServeTLS if

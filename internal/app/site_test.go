@@ -129,7 +129,7 @@ func TestSite(t *testing.T) {
 	t.Run("macro", func(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, c.Setup(t.Context(), "Macro", false, &out))
-		code := regexp.MustCompile(`code  (\w+)`).FindStringSubmatch(out.String())
+		code := regexp.MustCompile(`/enrol\n  (\w+)`).FindStringSubmatch(out.String())
 		require.Len(t, code, 2, out.String())
 		macro := call("POST", "/macro/fjord/enrol", "", "", url.Values{"code": {code[1]}}.Encode())
 		token := regexp.MustCompile(`"token":"(\w+)"`).FindStringSubmatch(macro)
@@ -238,6 +238,12 @@ func TestSiteConfigErrors(t *testing.T) {
 		{`"username": "poly-1", `, ``, `a Poly device needs a "username"`},
 		{`"username": "feed-1", "password": "sixteen characters"`, `"username": "feed-1", "password": "short"`, `of 16 characters or more; otj secret makes one`},
 		{`https://hook.example/otj`, `http://hook.example/otj`, `https`},
+		{`"state": "state"`, `"state": "state", "poly_auth": ["Digest"]`, `there is no scheme "Digest"`},
+		{`"cert_file": "site.crt", "key_file": "site.key"`, `"http": true, "poly_auth": ["Basic", "NTLM"]`, `behind a proxy`},
+		{`"address": "device-1"`, `"address": "device-1", "webrtc": "always"`, `webrtc "always"`},
+		{`"id": "fjord"`, `"id": "fjord", "webrtc": "always"`, `webrtc "always"`},
+		{`"id": "fjord"`, `"id": "fjord", "max_bookings": -1`, `must not be negative`},
+		{`"serial": "SERIAL"`, `"serial": "SERIAL", "encryption": "Maybe"`, `encryption "Maybe"`},
 		{`"via": "macro"`, `"via": "pigeon"`, `use https, websocket, cloud, macro or tms`},
 		{`{"type": "feed", "username": "feed-1"`, `{"type": "poly", "username": "poly-1"`, `room "Poly" has the same device`},
 	} {

@@ -1,0 +1,393 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CSV is a table that somebody brings along.
+type CSV struct {
+	// Data is the file: UTF-8, UTF-16 or Windows-1252, with commas, semicolons or
+	// tabs, with or without a line of column names. At most MaxCSV bytes.
+	Data []byte
+	// Provider is the ID of the provider of mailboxes whose line names none. It
+	// may be empty where the company has one provider.
+	Provider string
+	// Commit stores what the preview has shown. Nothing is stored if any line is
+	// wrong.
+	Commit bool
+}
+
+// Import is what a table would change, or has changed.
+type Import struct {
+	Lines []ImportLine `json:"lines"`
+	// How many lines add, change and leave an object, and are wrong.
+	Added   int `json:"added"`
+	Changed int `json:"changed"`
+	Same    int `json:"same"`
+	Wrong   int `json:"wrong"`
+	// Ignored are columns that mean nothing here.
+	Ignored []string `json:"ignored,omitempty"`
+	// Committed says that it has happened.
+	Committed bool `json:"committed"`
+}
+
+// ImportWhat is what a line of a table does.
+type ImportWhat string
+
+// What lines do.
+const (
+	ImportAdds    ImportWhat = "added"
+	ImportChanges ImportWhat = "changed"
+	ImportSame    ImportWhat = "same"
+	ImportWrong   ImportWhat = "wrong"
+)
+
+// ImportLine is one line of a table.
+type ImportLine struct {
+	Line int        `json:"line"` // in the file, from 1
+	Name string     `json:"name"` // a mailbox's address, a system's name
+	What ImportWhat `json:"what"`
+	// Problems say what is wrong, by column.
+	Problems []FieldError `json:"problems,omitempty"`
+}
+
+func (in *Import) add(l ImportLine) {
+	switch l.What {
+	case ImportAdds:
+		in.Added++
+	case ImportChanges:
+		in.Changed++
+	case ImportSame:
+		in.Same++
+	case ImportWrong:
+		in.Wrong++
+	}
+	in.Lines = append(in.Lines, l)
+}
+
+var mailboxColumns = map[string][]string{
+	"address":  {"address", "email", "emailaddress", "mail", "mailbox", "primarysmtpaddress", "windowsemailaddress", "smtp", "userprincipalname"},
+	"name":     {"name", "displayname", "room", "roomname"},
+	"kind":     {"kind", "type", "recipienttypedetails"},
+	"provider": {"provider", "calendar", "calendarsystem"},
+}
+
+// mailboxKinds are what tables call the kinds, with Exchange's names.
+var mailboxKinds = map[string]MailboxKind{
+	"": "", "room": RoomMailbox, "person": PersonalMailbox, "roommailbox": RoomMailbox, "equipmentmailbox": RoomMailbox, "usermailbox": PersonalMailbox, "user": PersonalMailbox,
+}
+
+// ImportMailboxes adds and changes mailboxes from a table with the columns
+// address, name, kind and provider; what Exchange's Get-Mailbox exports is
+// understood. A column that is missing changes nothing. Without in.Commit it
+// says only what would happen. A file that cannot be read is an *InvalidError
+// about "csv"; a wrong line is in the result.
+func (c *Centre) ImportMailboxes(ctx context.Context, actor Actor, company string, in CSV) (Import, error) {
+	t, err := readTable(in.Data, mailboxColumns, []string{"address", "name", "kind", "provider"})
+	if err != nil {
+		return Import{}, c.deniedFirst(ctx, actor, company, err)
+	}
+	return runImport(ctx, c, actor, company, in.Commit, t, func(ch *change) (func(tableRow, *checks) (Mailbox, error), error) {
+		existing, err := all[Mailbox](ch, company)
+		if err != nil {
+			return nil, err
+		}
+		providers, err := all[Provider](ch, company)
+		if err != nil {
+			return nil, err
+		}
+		byAddress := make(map[string]Mailbox, len(existing))
+		for _, m := range existing {
+			byAddress[m.Address] = m
+		}
+		fallback := in.Provider
+		if fallback == "" && len(providers) == 1 {
+			fallback = providers[0].ID
+		}
+		return func(r tableRow, ck *checks) (Mailbox, error) {
+			address, _ := t.cell(r, "address")
+			m := Mailbox{Company: company, Address: strings.ToLower(address), Provider: fallback}
+			if old, ok := byAddress[m.Address]; ok {
+				m = old
+			}
+			if name, ok := t.cell(r, "name"); ok {
+				m.Name = name
+			}
+			if kind, ok := t.cell(r, "kind"); ok && kind != "" {
+				k, known := mailboxKinds[strings.ToLower(kind)]
+				if !known {
+					ck.fail("kind", "%.40q is no kind of mailbox; it is %q or %q", kind, RoomMailbox, PersonalMailbox)
+				}
+				m.Kind = k
+			}
+			if name, ok := t.cell(r, "provider"); ok && name != "" {
+				i := slices.IndexFunc(providers, func(p Provider) bool { return strings.EqualFold(p.Name, name) })
+				if i < 0 {
+					ck.fail("provider", "%.60q is not the name of a calendar system here", name)
+				} else {
+					m.Provider = providers[i].ID
+				}
+			}
+			if m.Provider == "" && len(ck.fields) == 0 {
+				ck.fail("provider", "is missing: choose a calendar system, or name it in a column \"provider\"")
+			}
+			if len(ck.fields) > 0 {
+				return m, nil
+			}
+			return m, prepareMailbox(ch, &m)
+		}, nil
+	})
+}
+
+// ExportMailboxes writes the mailboxes of a company as a table that
+// ImportMailboxes reads.
+func (c *Centre) ExportMailboxes(ctx context.Context, actor Actor, company string) ([]byte, error) {
+	var rows [][]string
+	err := c.store.View(ctx, func(tx Tx) error {
+		rows = nil
+		o, err := actor.org(tx, company, ReadCompany)
+		if err != nil {
+			return err
+		}
+		f, err := readParts(tx, o)
+		for _, m := range sorted(f.mailboxes, func(m Mailbox) string { return m.Address }) {
+			rows = append(rows, []string{m.Address, m.Name, string(m.Kind), f.providers[m.Provider].Name})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return writeTable([]string{"address", "name", "kind", "provider"}, rows)
+}
+
+var systemColumns = map[string][]string{
+	"name": {"name", "system", "room", "displayname"}, "kind": {"kind", "type"}, "mailbox": {"mailbox", "address", "email"},
+	"enabled": {"enabled", "otj", "on"}, "host": {"host", "hostname", "ip", "ipaddress"}, "group": {"group"}, "user": {"user", "username"},
+	"fingerprint": {"fingerprint", "certificate"}, "device_id": {"deviceid"}, "serial": {"serial", "serialnumber"}, "mac": {"mac", "macaddress"},
+}
+
+// systemOrder is the order of the columns of systems.
+var systemOrder = []string{"name", "kind", "mailbox", "enabled", "host", "group", "user", "fingerprint", "device_id", "serial", "mac"}
+
+// ImportSystems adds and changes video systems from a table: name, kind, mailbox
+// (its address), enabled (yes or no), host, group (its name), user, fingerprint,
+// device_id, serial and mac. It has no passwords: those of a group are for all
+// its systems, and others are generated. Otherwise it is as ImportMailboxes.
+func (c *Centre) ImportSystems(ctx context.Context, actor Actor, company string, in CSV) (Import, error) {
+	t, err := readTable(in.Data, systemColumns, systemOrder)
+	if err != nil {
+		return Import{}, c.deniedFirst(ctx, actor, company, err)
+	}
+	return runImport(ctx, c, actor, company, in.Commit, t, func(ch *change) (func(tableRow, *checks) (System, error), error) {
+		o, err := get[Org](ch, company)
+		if err != nil {
+			return nil, err
+		}
+		f, err := readParts(ch, o)
+		if err != nil {
+			return nil, err
+		}
+		groups, err := all[Group](ch, company)
+		if err != nil {
+			return nil, err
+		}
+		byName := make(map[string]System, len(f.systems))
+		for _, s := range f.systems {
+			byName[strings.ToLower(s.Name)] = s
+		}
+		byAddress := make(map[string]string, len(f.mailboxes))
+		for _, m := range f.mailboxes {
+			byAddress[m.Address] = m.ID
+		}
+		return func(r tableRow, ck *checks) (System, error) {
+			name, _ := t.cell(r, "name")
+			s := System{Company: company, Name: name}
+			old, ok := byName[strings.ToLower(name)]
+			if ok {
+				s = old
+			}
+			for column, field := range map[string]*string{
+				"host": &s.Host, "user": &s.User, "fingerprint": &s.Fingerprint, "device_id": &s.DeviceID, "serial": &s.Serial, "mac": &s.MAC,
+			} {
+				if v, ok := t.cell(r, column); ok {
+					*field = v
+				}
+			}
+			if kind, ok := t.cell(r, "kind"); ok && kind != "" {
+				if s.Kind = SystemKind(strings.ToLower(kind)); old.Kind != "" && s.Kind != old.Kind {
+					ck.fail("kind", "is %q; the kind of a system cannot be changed", old.Kind)
+				}
+			}
+			if address, ok := t.cell(r, "mailbox"); ok {
+				if s.Mailbox = ""; address != "" {
+					if s.Mailbox, ok = byAddress[strings.ToLower(address)]; !ok {
+						ck.fail("mailbox", "%.60q is not the address of a mailbox here; add it first", address)
+					}
+				}
+			}
+			if group, ok := t.cell(r, "group"); ok {
+				if s.Group = ""; group != "" {
+					i := slices.IndexFunc(groups, func(g Group) bool { return strings.EqualFold(g.Name, group) })
+					if i < 0 {
+						ck.fail("group", "%.60q is not the name of a group here; add it first", group)
+					} else {
+						s.Group = groups[i].ID
+					}
+				}
+			}
+			if v, ok := t.cell(r, "enabled"); ok {
+				switch strings.ToLower(v) {
+				case "yes", "true", "1", "on", "x":
+					s.Enabled = true
+				case "no", "false", "0", "off", "":
+					s.Enabled = false
+				default:
+					ck.fail("enabled", "%.40q is neither yes nor no", v)
+				}
+			}
+			if len(ck.fields) > 0 {
+				return s, nil
+			}
+			return s, prepareSystem(ch, o, &s)
+		}, nil
+	})
+}
+
+// ExportSystems writes the video systems of a company as a table that
+// ImportSystems reads. It has no passwords.
+func (c *Centre) ExportSystems(ctx context.Context, actor Actor, company string) ([]byte, error) {
+	var rows [][]string
+	err := c.store.View(ctx, func(tx Tx) error {
+		rows = nil
+		o, err := actor.org(tx, company, ReadCompany)
+		if err != nil {
+			return err
+		}
+		f, err := readParts(tx, o)
+		if err != nil {
+			return err
+		}
+		groups, err := byID[Group](tx, company)
+		for _, s := range f.systems {
+			enabled := map[bool]string{true: "yes", false: "no"}[s.Enabled]
+			rows = append(rows, []string{
+				s.Name, string(s.Kind), f.mailboxes[s.Mailbox].Address, enabled, s.Host, groups[s.Group].Name, s.User, s.Fingerprint, s.DeviceID, s.Serial, s.MAC,
+			})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return writeTable(systemOrder, rows)
+}
+
+// runImport goes through the lines of a table. Begin reads what is there and
+// returns what makes an object of a line, as it would be stored.
+func runImport[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, company string, commit bool, t *table, begin func(*change) (func(tableRow, *checks) (T, error), error)) (out Import, err error) {
+	run := func(ch *change, store bool) error {
+		out = Import{Lines: []ImportLine{}, Ignored: t.ignored}
+		if _, err := actor.org(ch, company, Configure); err != nil {
+			return err
+		}
+		read, err := begin(ch)
+		if err != nil {
+			return err
+		}
+		var changed []T
+		seen := map[string]int{}
+		for _, r := range t.rows {
+			var ck checks
+			v, err := read(r, &ck)
+			if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+				ck.fields = append(ck.fields, invalid.Fields...)
+			} else if err != nil {
+				return err
+			}
+			kind, _, key := P(&v).place()
+			l := ImportLine{Line: r.line, Name: labelOf(r, t), What: ImportAdds}
+			if first, twice := seen[key]; twice {
+				field := "name"
+				if kind == "mailbox" {
+					field = "address"
+				}
+				ck.fail(field, "is on line %d too", first)
+			}
+			seen[key] = r.line
+			switch {
+			case len(ck.fields) > 0:
+				l.What, l.Problems = ImportWrong, ck.fields
+			case P(&v).meta().ID != "":
+				if l.What = ImportChanges; !isChanged[T, P](ch, v) {
+					l.What = ImportSame
+				}
+			}
+			if l.What == ImportAdds || l.What == ImportChanges {
+				changed = append(changed, v)
+			}
+			out.add(l)
+		}
+		if !store || out.Wrong > 0 {
+			return nil
+		}
+		for i := range changed {
+			if err := put[T, P](ch, &changed[i]); err != nil {
+				return fmt.Errorf("import: %w", err)
+			}
+		}
+		out.Committed = true
+		return nil
+	}
+	if commit {
+		err = c.update(ctx, actor, company, func(ch *change) error { return run(ch, true) })
+	} else {
+		err = c.store.View(ctx, func(tx Tx) error { return run(&change{tx, actor, time.Now().UTC(), c.keys}, false) })
+	}
+	if err != nil {
+		return Import{}, err
+	}
+	return out, nil
+}
+
+// labelOf names a line for people.
+func labelOf(r tableRow, t *table) string {
+	for _, column := range []string{"address", "name"} {
+		if s, _ := t.cell(r, column); s != "" {
+			return s
+		}
+	}
+	return "line " + strconv.Itoa(r.line)
+}
+
+// isChanged reports whether an object differs from the stored one.
+func isChanged[T any, P object[T]](tx Tx, v T) bool {
+	old, err := get[T, P](tx, P(&v).meta().ID)
+	return err != nil || any(old) != any(v)
+}
+
+// deniedFirst returns err to those who may import, and to others that they may
+// not.
+func (c *Centre) deniedFirst(ctx context.Context, actor Actor, company string, err error) error {
+	return c.store.View(ctx, func(tx Tx) error {
+		if _, denied := actor.org(tx, company, Configure); denied != nil {
+			return denied
+		}
+		return err
+	})
+}
+
+func sorted[T any](m map[string]T, key func(T) string) []T {
+	out := make([]T, 0, len(m))
+	for _, v := range m {
+		out = append(out, v)
+	}
+	slices.SortFunc(out, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	return out
+}
