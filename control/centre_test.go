@@ -16,7 +16,7 @@ import (
 
 // world is a control centre with a company and a partner's company.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	centre  *control.Centre
 	store   *storetest.Memory
 	txt     map[string][]string
@@ -48,7 +48,7 @@ func (w *world) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 
-func newWorld(t *testing.T, with ...func(*control.Options)) *world {
+func newWorld(t testing.TB, with ...func(*control.Options)) *world {
 	w := &world{t: t, store: new(storetest.Memory), txt: map[string][]string{}, consent: &fakeConsent{map[string]string{}}, live: newLive()}
 	keys, err := control.NewKeys()
 	require.NoError(t, err)
@@ -67,8 +67,8 @@ func newWorld(t *testing.T, with ...func(*control.Options)) *world {
 	return w
 }
 
-func must[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
+func must[T any](v T, err error) func(t testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		require.NoError(t, err)
 		return v

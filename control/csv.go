@@ -143,6 +143,9 @@ func quoteProblem(err error) string {
 
 // header takes a first line that names columns.
 func (t *table) header(cells []string, names map[string][]string) bool {
+	if slices.ContainsFunc(cells, func(c string) bool { return strings.Contains(c, "@") }) {
+		return false // a kind or name may read like the name of a column
+	}
 	columns := map[string]int{}
 	var ignored []string
 	for i, c := range cells {

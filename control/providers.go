@@ -118,7 +118,7 @@ func (c *checks) folder(field, value string, allowed []string) {
 // calendars may be read. It can be sent to somebody else, and works for a week.
 func (c *Centre) ConsentLink(ctx context.Context, actor Actor, provider string) (link string, err error) {
 	if c.opts.Consent == nil {
-		return "", errors.New("consent: this server has no Microsoft 365 application; set one in its configuration")
+		return "", &InvalidError{[]FieldError{{"consent", "this server has no Microsoft 365 application; set one in its configuration"}}}
 	}
 	err = c.update(ctx, actor, "", func(ch *change) error {
 		p, err := own[Provider](ch, provider)

@@ -45,10 +45,11 @@ var allowed = []struct{ pkg, imports string }{
 	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
 	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
 
-	{"endpoints/feed", "calendar rules otj github.com/emersion/go-ical golang.org/x/time/rate"},
+	{"endpoints/internal/lockout", "golang.org/x/time/rate"},
+	{"endpoints/feed", "calendar rules otj endpoints/internal/lockout github.com/emersion/go-ical golang.org/x/time/rate"},
 	{"endpoints/poly/internal/ntlm", "golang.org/x/crypto/md4"},
 	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
-	{"endpoints/poly", "calendar rules otj endpoints/poly/internal/ntlm golang.org/x/time/rate"},
+	{"endpoints/poly", "calendar rules otj endpoints/internal/lockout endpoints/poly/internal/ntlm golang.org/x/time/rate"},
 
 	{"readiness", "calendar rules otj"},
 	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
@@ -56,7 +57,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"control/sqlite", "control modernc.org/sqlite"},
 	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
-	{"control/console", "calendar control control/api"},
+	{"control/console", "calendar rules readiness control control/api"},
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/prometheus/client_golang/prometheus"},

@@ -40,6 +40,7 @@ type keeper struct {
 	restless int       // forced Shows in short order
 	shownAt  time.Time // last call of Show
 	watching *watching
+	broken   bool // the last plan could not be made, since the adapter panicked
 }
 
 func newKeeper(s *Service) *keeper {
@@ -251,15 +252,29 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 	window := settings.Window(local)
 	known := make(knownFinder, len(events))
 	near := make([]calendar.Event, 0, len(events))
+	until = now.Add(untilMidnight(local))
 	for i := range events {
-		if window.Overlaps(events[i].Start, events[i].End) {
-			near = append(near, events[i])
+		ev := &events[i]
+		if window.Overlaps(ev.Start, shownUntil(ev)) {
+			near = append(near, *ev)
 			known[&near[len(near)-1]] = founds[i]
+		} else if early := ev.Start.Add(-time.Duration(settings.StartBuffer) * time.Minute); early.After(now) {
+			until = earlier(until, early) // it comes before midnight
 		}
 	}
-	r = plan(near, &settings, known, c.room.Endpoint.Dials)
-
-	until = now.Add(untilMidnight(local))
+	err := k.svc.guard("the adapter of the device", func() error {
+		r = plan(near, &settings, known, c.room.Endpoint.Dials)
+		return nil
+	})
+	if err != nil {
+		k.broken = true
+		k.raise(AlarmDevice, fmt.Sprintf("The device does not show what it should: %v", err))
+		return Report{}, now.Add(k.svc.opts.RetryMax), false
+	}
+	if k.broken {
+		k.broken = false
+		k.raise(AlarmDevice, "")
+	}
 	for i := range r.Meetings {
 		m := &r.Meetings[i]
 		if end := m.End.Add(m.EndBuffer); end.After(now) {
@@ -464,6 +479,9 @@ func (w *watching) stop() {
 	}
 }
 
+// watchWorks is after how long a Watch that has failed before counts as working.
+const watchWorks = time.Minute
+
 // watch runs Watch, again after a pause if it returns.
 func (k *keeper) watch(ctx context.Context, e Endpoint, w Watcher) *watching {
 	ctx, cancel := context.WithCancel(ctx)
@@ -472,7 +490,10 @@ func (k *keeper) watch(ctx context.Context, e Endpoint, w Watcher) *watching {
 		defer close(r.done)
 		for failures := 1; ; failures++ {
 			started := time.Now()
-			err := w.Watch(ctx, k.force)
+			// One that goes on for a while works again.
+			works := time.AfterFunc(watchWorks, func() { k.raise(AlarmWatch, "") })
+			err := k.svc.guard("the adapter of the device", func() error { return w.Watch(ctx, k.force) })
+			works.Stop()
 			if ctx.Err() != nil {
 				return
 			}

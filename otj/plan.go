@@ -65,6 +65,14 @@ const (
 // the start, and Cisco's counts minutes.
 const minLength = time.Minute
 
+// shownUntil is the end of an event on a screen.
+func shownUntil(ev *calendar.Event) time.Time {
+	if ev.End.Equal(ev.Start) {
+		return ev.Start.Add(minLength)
+	}
+	return ev.End
+}
+
 // finder is what Plan needs of an engine.
 type finder interface {
 	Find(*calendar.Event) (rules.Match, bool)

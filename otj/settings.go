@@ -19,7 +19,7 @@ import (
 // meetings are hidden too, as iCalendar's CLASS asks for.
 type Settings struct {
 	// DaysAhead is how far into the future meetings are shown, 0 to 365; 0 is
-	// today only. Default 7.
+	// today only, and what can be joined already. Default 7.
 	DaysAhead int `json:"days_ahead"`
 	// StartBuffer and EndBuffer are the minutes before and after a meeting in
 	// which it can be joined, 0 to 180. Defaults 5 and 0.
@@ -160,14 +160,32 @@ func (s *Settings) Validate() error {
 }
 
 // Window returns the span of time whose meetings are shown at now: from those
-// that can still be joined to the end of the last of the days ahead. Days are
-// those of now's time zone.
+// that can still be joined to the end of the last of the days ahead, and to those
+// that can already be joined. Days are those of now's time zone.
 func (s *Settings) Window(now time.Time) calendar.Window {
-	y, m, d := now.Date()
 	return calendar.Window{
 		From: now.Add(-time.Duration(s.EndBuffer) * time.Minute),
-		To:   time.Date(y, m, d+s.DaysAhead+1, 0, 0, 0, 0, now.Location()),
+		To:   later(dayAfter(now, s.DaysAhead), now.Add(time.Duration(s.StartBuffer)*time.Minute+time.Minute)),
 	}
+}
+
+// dayAfter returns the end of the day that is so many days after that of t: the
+// first instant of the next one. Where the clocks go forward at midnight that is
+// 01:00, and time.Date has 23:00 of the day before.
+func dayAfter(t time.Time, days int) time.Time {
+	y, m, d := t.Date()
+	end := time.Date(y, m, d+days+1, 0, 0, 0, 0, t.Location())
+	if end.Hour() > 12 {
+		_, end = end.ZoneBounds()
+	}
+	return end
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Equal reports whether s and t are the same settings.

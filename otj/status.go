@@ -1,6 +1,7 @@
 package otj
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -158,7 +159,13 @@ func (k *keeper) snapshot() RoomStatus {
 	}
 	st.Alarms = all.sorted()
 	if a, ok := room.Endpoint.(Alarmer); ok {
-		st.Alarms = append(st.Alarms, a.Alarms()...)
+		err := k.svc.guard("the adapter of the device", func() error {
+			st.Alarms = append(st.Alarms, a.Alarms()...)
+			return nil
+		})
+		if err != nil {
+			st.Alarms = append(st.Alarms, Alarm{Code: AlarmDevice, Text: fmt.Sprintf("The alarms of the device are not known: %v", err), Since: time.Now().UTC()})
+		}
 		slices.SortStableFunc(st.Alarms, func(x, y Alarm) int { return strings.Compare(x.Code, y.Code) })
 	}
 	return st

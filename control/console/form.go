@@ -4,6 +4,9 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
 )
@@ -12,6 +15,7 @@ import (
 type form struct {
 	Values   url.Values
 	Problems []control.FieldError
+	labels   map[string]string // of the fields that a template has drawn
 }
 
 // newForm returns a form with the values of pairs: name, value, name, value.
@@ -57,6 +61,13 @@ func (f *form) wrong(field, msg string) {
 	f.Problems = append(f.Problems, control.FieldError{Field: field, Msg: msg})
 }
 
+// about makes one field, or the whole form for "", what all problems are about.
+func (f *form) about(field string) {
+	for i := range f.Problems {
+		f.Problems[i].Field = field
+	}
+}
+
 // get returns a value.
 func (f *form) get(name string) string { return f.Values.Get(name) }
 
@@ -87,14 +98,50 @@ func (f *form) checked(name string) bool { return f.get(name) != "" }
 // Get returns a value, for templates.
 func (f *form) Get(name string) string { return f.get(name) }
 
-// Error returns what is wrong with a field, or "".
+// Error returns what is wrong with a field that was drawn, or "".
 func (f *form) Error(name string) string {
 	for _, p := range f.Problems {
 		if p.Field == name {
-			return p.Msg
+			return sentence(f.labels[name], p.Msg)
 		}
 	}
 	return ""
+}
+
+// Summary is what is wrong with the form as the top of the page says it, after
+// the fields were drawn: Field is empty where there is none to go to.
+func (f *form) Summary() []control.FieldError {
+	out := make([]control.FieldError, len(f.Problems))
+	for i, p := range f.Problems {
+		if label, drawn := f.labels[p.Field]; drawn {
+			out[i] = control.FieldError{Field: p.Field, Msg: sentence(label, p.Msg)}
+		} else {
+			out[i].Msg = sentence("", p.Msg)
+		}
+	}
+	return out
+}
+
+// Label notes a field that the template draws by itself, with the key of its
+// label, and returns the label.
+func (f *form) Label(name, key string) string {
+	if f.labels == nil {
+		f.labels = map[string]string{}
+	}
+	f.labels[name] = text(key)
+	return f.labels[name]
+}
+
+// sentence makes a sentence of what the Centre says about a field, which may be
+// one already: "is missing" becomes "Name is missing".
+func sentence(label, msg string) string {
+	for _, verb := range []string{"is ", "has ", "are ", "begins "} {
+		if label != "" && strings.HasPrefix(msg, verb) {
+			return label + " " + msg
+		}
+	}
+	first, size := utf8.DecodeRuneInString(msg)
+	return string(unicode.ToUpper(first)) + msg[size:]
 }
 
 // option is one of the choices of a field.
@@ -116,6 +163,7 @@ type field struct {
 	Optional bool
 	Mono     bool
 	Complete string // autocomplete
+	List     string // id of a datalist
 	Options  []option
 	Checked  bool
 }
@@ -139,8 +187,9 @@ func (f field) Describes() string {
 }
 
 func (f *form) field(kind, name, key string) field {
+	label := f.Label(name, key)
 	return field{
-		Kind: kind, Type: "text", Name: name, Label: text(key), Hint: hint(key + ".hint"),
+		Kind: kind, Type: "text", Name: name, Label: label, Hint: hint(key + ".hint"),
 		Value: f.get(name), Error: f.Error(name), Complete: "off",
 	}
 }
@@ -209,3 +258,6 @@ func (f field) AsOptional() field { f.Optional = true; return f }
 
 // AsCode shows what is typed in a fixed width.
 func (f field) AsCode() field { f.Mono = true; return f }
+
+// WithList suggests the choices of the datalist with an id.
+func (f field) WithList(id string) field { f.List = id; return f }

@@ -21,17 +21,31 @@ var (
 		key     string
 		entries []entry
 	}{
+		{"", []entry{
+			{"menu.overview", "", control.ReadCompany},
+		}},
+		{"menu.rooms", []entry{
+			{"menu.systems", "systems", control.ReadCompany},
+			{"menu.groups", "groups", control.ReadCompany},
+		}},
 		{"menu.calendars", []entry{
 			{"menu.tenants", "tenants", control.ReadCompany},
+			{"menu.providers", "providers", control.ReadCompany},
+			{"menu.mailboxes", "mailboxes", control.ReadCompany},
+		}},
+		{"menu.meetings", []entry{
+			{"menu.rules", "rules", control.ReadCompany},
 		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},
+			{"menu.audit", "audit", control.ReadAudit},
 		}},
 	}
 	ofPartner = []entry{
 		{"menu.companies", "companies", control.ReadCompany},
 		{"menu.users", "users", control.ReadUsers},
+		{"menu.audit", "audit", control.ReadAudit},
 		{"menu.general", "general", control.ReadCompany},
 	}
 )
@@ -66,7 +80,7 @@ func (r *request) menu() []section {
 			if e.page != "" {
 				to = r.path(e.page)
 			}
-			here := r.URL.Path == to || e.page != "" && strings.HasPrefix(r.URL.Path, to+"/")
+			here := r.URL.Path == to || e.page == "" && strings.HasPrefix(r.URL.Path, r.path("rooms")+"/") || e.page != "" && strings.HasPrefix(r.URL.Path, to+"/")
 			s.Items = append(s.Items, menuItem{text(e.key), to, here})
 		}
 		if len(s.Items) > 0 {

@@ -21,11 +21,10 @@ func (c *Console) orgRoutes() {
 
 // home is the overview of a company, and the companies of a partner.
 func (c *Console) home(r *request) error {
-	to := r.path("general")
-	if r.org.Kind == control.Partner {
-		to = r.path("companies")
+	if r.org.Kind != control.Partner {
+		return c.showOverview(r)
 	}
-	http.Redirect(r.w, r.Request, to, http.StatusSeeOther)
+	http.Redirect(r.w, r.Request, r.path("companies"), http.StatusSeeOther)
 	return nil
 }
 

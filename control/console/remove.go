@@ -43,6 +43,22 @@ func (c *Console) removables() []removable {
 			t, err := c.findTenant(r, id)
 			return t.Domain, t.Revision, err
 		}},
+		{"provider", "providers", control.Configure, func(r *request, _ string) (string, int64, error) {
+			p, err := c.findProvider(r)
+			return p.Name, p.Revision, err
+		}},
+		{"mailbox", "mailboxes", control.Configure, func(r *request, _ string) (string, int64, error) {
+			m, err := c.findMailbox(r)
+			return m.Address, m.Revision, err
+		}},
+		{"system", "systems", control.Configure, func(r *request, _ string) (string, int64, error) {
+			s, err := c.findSystem(r)
+			return s.Name, s.Revision, err
+		}},
+		{"group", "groups", control.Configure, func(r *request, _ string) (string, int64, error) {
+			g, err := c.findGroup(r)
+			return g.Name, g.Revision, err
+		}},
 	}
 }
 

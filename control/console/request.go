@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,8 +16,9 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 )
 
-// maxBody is the most bytes of a form, files in it included.
-const maxBody = 4 << 20
+// maxBody is the most bytes of a form, files in it included: it has room for a
+// table of control.MaxCSV in base64.
+const maxBody = 8 << 20
 
 // request is a call of a page, with who calls and for which organization.
 type request struct {
@@ -158,11 +160,12 @@ type view struct {
 	CSRF    string
 	User    *control.User
 	Org     *control.Org
-	Orgs    []control.Org // for the switch; only if there is more than one
+	Orgs    []control.Org // for the switch; those that the caller may see
 	MoreOrg bool          // not all of them
 	Menu    []section
 	Flash   *flash
 	Path    string
+	Content template.HTML // what the page's template gave
 }
 
 // Can reports whether the caller may do an action in the organization.
@@ -179,22 +182,29 @@ const mostOrgs = 12
 
 // show renders a page.
 func (r *request) show(p page) error {
+	v, err := r.view(p)
+	if err != nil {
+		return err
+	}
+	return r.write(v)
+}
+
+// view makes the dot of a page's template.
+func (r *request) view(p page) (*view, error) {
 	v := &view{page: p, r: r, Org: r.org, Flash: r.takeFlash(), Path: r.URL.Path}
 	if r.session != nil {
 		v.CSRF, v.User = string(r.session.CSRF), &r.session.User
 		orgs, err := r.console.centre.Orgs(r.Context(), r.actor)
 		if err != nil && !errors.Is(err, control.ErrNotFound) {
-			return err
+			return nil, err
 		}
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
 		}
-		if len(orgs) > 1 {
-			v.Orgs = orgs
-		}
+		v.Orgs = orgs
 	}
 	v.Menu = r.menu()
-	return r.write(v)
+	return v, nil
 }
 
 func (r *request) write(v *view) error {
@@ -202,7 +212,14 @@ func (r *request) write(v *view) error {
 	if t == nil {
 		return errors.New("no template " + v.Template)
 	}
+	// The content comes first, for the layout's summary of problems has links to
+	// the fields in it.
 	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "content", v); err != nil {
+		return err
+	}
+	v.Content = template.HTML(b.String())
+	b.Reset()
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		return err
 	}

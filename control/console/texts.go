@@ -6,9 +6,13 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/readiness"
 )
 
 // catalogue are all texts of the console by key: those of texts/en. A message of
@@ -82,7 +86,23 @@ var funcs = template.FuncMap{
 	"item":        func(values ...any) []any { return values },
 	"badge":       func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
 	"tenantBadge": tenantBadge,
+	"number":      number,
+	"colour":      colourBadge,
+	"finding":     func(r readiness.Result) badge { return badge{findingBadges[r], text("readiness.result." + string(r))} },
+	"stepName":    func(key control.StepKey) string { return text("rooms.step." + string(key)) },
+	"ruleType":    typeName,
+	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
+	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
 	"when":        func(t time.Time) stamp { return stamp{t.UTC()} },
+}
+
+// number writes a number as people read it: 1,000,000.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // badge is a word in a colour. Kind is good, warn, bad, off or info.
@@ -96,6 +116,9 @@ func (s stamp) Machine() string { return s.t.Format(time.RFC3339) }
 
 // Text is the time for people, in UTC.
 func (s stamp) Text() string { return s.t.Format("2006-01-02 15:04 UTC") }
+
+// Clock is the time of day for people, in UTC, with the day.
+func (s stamp) Clock() string { return s.t.Format("Jan 2, 15:04 UTC") }
 
 // Zero reports whether there is no time.
 func (s stamp) Zero() bool { return s.t.IsZero() }

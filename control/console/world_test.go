@@ -140,9 +140,11 @@ func (b *browser) follow(text string) *page {
 // value of nil takes a field away; a checkbox is on with "on".
 func (b *browser) send(button string, values map[string][]string) *page {
 	b.w.t.Helper()
-	form := b.at.Find("form").FilterFunction(func(_ int, s *goquery.Selection) bool {
-		return s.Find("button").FilterFunction(func(_ int, s *goquery.Selection) bool { return oneLine(s.Text()) == button }).Length() > 0
-	}).First()
+	named := func(_ int, s *goquery.Selection) bool {
+		_, off := s.Attr("disabled")
+		return !off && (oneLine(s.Text()) == button || s.AttrOr("aria-label", "") == button) && s.AttrOr("aria-hidden", "") == ""
+	}
+	form := b.at.Find("form").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Find("button").FilterFunction(named).Length() > 0 }).First()
 	require.Equal(b.w.t, 1, form.Length(), "no form with the button %q on %s: %s", button, b.at.url.Path, b.at.text)
 	sent := url.Values{}
 	form.Find("input, textarea, select").Each(func(_ int, s *goquery.Selection) {
@@ -155,12 +157,19 @@ func (b *browser) send(button string, values map[string][]string) *page {
 		case goquery.NodeName(s) == "textarea":
 			sent.Add(name, strings.TrimPrefix(s.Text(), "\n"))
 		case goquery.NodeName(s) == "select":
-			v, _ := s.Find("option[selected]").Attr("value")
-			sent.Add(name, v)
+			chosen := s.Find("option[selected]")
+			if chosen.Length() == 0 {
+				chosen = s.Find("option").First()
+			}
+			sent.Add(name, chosen.AttrOr("value", ""))
 		default:
 			sent.Add(name, s.AttrOr("value", ""))
 		}
 	})
+	pressed := form.Find("button").FilterFunction(named).First()
+	if name := pressed.AttrOr("name", ""); name != "" {
+		sent.Set(name, pressed.AttrOr("value", ""))
+	}
 	for name, v := range values {
 		if v != nil {
 			require.NotZero(b.w.t, form.Find("[name='"+name+"']").Length(), "the form has no field %q", name)
@@ -168,7 +177,7 @@ func (b *browser) send(button string, values map[string][]string) *page {
 		sent[name] = v
 	}
 	method := strings.ToUpper(form.AttrOr("method", "get"))
-	to, err := b.at.url.Parse(form.AttrOr("action", ""))
+	to, err := b.at.url.Parse(pressed.AttrOr("formaction", form.AttrOr("action", "")))
 	require.NoError(b.w.t, err)
 	body := io.Reader(strings.NewReader(sent.Encode()))
 	if method == http.MethodGet {

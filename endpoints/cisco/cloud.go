@@ -58,7 +58,8 @@ type Integration struct {
 type IntegrationOptions struct {
 	// BaseURL is that of the Webex API. Default WebexBaseURL.
 	BaseURL string
-	// Client is what calls Webex. Default one with a timeout of 30 s.
+	// Client is what calls Webex. Default one with a timeout of 30 s. It must not
+	// follow redirects: the request has the secrets.
 	Client *http.Client
 	// Renewed gets a refresh token that replaces the one before, to be kept.
 	Renewed func(refresh calendar.Secret)
@@ -72,7 +73,7 @@ func NewIntegration(clientID string, clientSecret, refreshToken calendar.Secret,
 	}
 	i.opts.BaseURL = cmp.Or(i.opts.BaseURL, WebexBaseURL)
 	if i.opts.Client == nil {
-		i.opts.Client = &http.Client{Timeout: 30 * time.Second}
+		i.opts.Client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay}
 	}
 	if clientID == "" || clientSecret == "" || refreshToken == "" {
 		return nil, errors.New("webex integration: client id, client secret and refresh token are needed")
@@ -125,6 +126,9 @@ func (i *Integration) Token(ctx context.Context, refused calendar.Secret) (calen
 	}
 	if err := json.Unmarshal(data, &got); err != nil || got.Access == "" {
 		return "", notDevice("no access token in the answer of Webex")
+	}
+	if got.Expires <= 0 {
+		got.Expires = 3600 // it does not say; a refused token is renewed too
 	}
 	i.mu.Lock()
 	i.access, i.until = calendar.Secret(got.Access), time.Now().Add(time.Duration(got.Expires)*time.Second)

@@ -47,16 +47,18 @@ type Endpoint struct {
 	// What is known of the device, by the holder of busy.
 	learnedAt time.Time
 	push      Push
-	pushFor   string // the software version that push was tried with
+	pushFor   string // the software version, and registration, that push was tried with
 	owned     bool
-	sent      [32]byte // what was put last, and
-	back      [32]byte // what the device had then
-	known     bool     // sent and back are valid
-	raw       [32]byte // of the bytes of the answer that back was made of
-	behind    bool     // the last Show has failed
-	otherWay  string   // the software version that both ways to write were tried with
-	fits      int      // how many bookings the device took when it refused more; 0 if it has not
-	refusal   string   // what it said then
+	sent      [32]byte  // what was put last, and
+	back      [32]byte  // what the device had then
+	known     bool      // sent and back are valid
+	ids       []uint64  // of what was put last; see idSum
+	foreignAt time.Time // when there last were bookings of another system
+	raw       [32]byte  // of the bytes of the answer that back was made of
+	behind    bool      // the last Show has failed
+	otherWay  string    // what pushFor was when both ways to write were tried
+	fits      int       // how many bookings the device took when it refused more; 0 if it has not
+	refusal   string    // what it said then
 
 	mu     sync.Mutex
 	alarms map[string]otj.Alarm
@@ -182,7 +184,10 @@ func (e *Endpoint) show(ctx context.Context, meetings []otj.Meeting) (op string,
 	}
 	have, err := e.list(ctx)
 	if err == nil {
-		err = e.checkForeign(ctx, have.foreign)
+		err = e.checkForeign(ctx, have)
+	}
+	if errors.Is(err, otj.ErrForeignBookings) && len(meetings) == 0 {
+		return "", nil // nothing there is ours
 	}
 	if err != nil {
 		return "list bookings", err
@@ -200,7 +205,7 @@ func (e *Endpoint) show(ctx context.Context, meetings []otj.Meeting) (op string,
 		return "put bookings", err
 	}
 	if e.known && e.sent == sum && e.back == have.sum || len(list) == 0 && have.empty() {
-		e.remember(sum, have)
+		e.remember(list, sum, have)
 		return "", nil
 	}
 	e.known = false
@@ -225,7 +230,7 @@ func (e *Endpoint) show(ctx context.Context, meetings []otj.Meeting) (op string,
 	if have, err = e.confirm(ctx, list); err != nil {
 		return "read back bookings", err
 	}
-	e.remember(sum, have)
+	e.remember(list, sum, have)
 	return "", nil
 }
 
@@ -245,8 +250,12 @@ func (e *Endpoint) nearest(meetings []otj.Meeting) []otj.Meeting {
 	return meetings[:min(n, most)]
 }
 
-func (e *Endpoint) remember(sum [32]byte, have *listing) {
+func (e *Endpoint) remember(list []putBooking, sum [32]byte, have *listing) {
 	e.sent, e.back, e.raw, e.known, e.owned = sum, have.sum, have.raw, true, true
+	e.ids = make([]uint64, len(list))
+	for i := range list {
+		e.ids[i] = idSum(list[i].ID)
+	}
 	e.mu.Lock()
 	e.met, e.last = true, e.back
 	e.mu.Unlock()

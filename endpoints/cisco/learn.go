@@ -64,10 +64,8 @@ func (e *Endpoint) learn(ctx context.Context) error {
 		none:    roomos.Allows(roomos.Protocols, "None", version),
 		icons:   roomos.Allows(roomos.Platforms, "Other", version),
 	}
-	rtc := roomos.Allows(roomos.Protocols, "WebRTC", version) &&
-		(e.opts.WebRTC == WebRTCOn || e.opts.WebRTC == WebRTCAuto && registered && hasWebRTC(product))
-	can.teamsRTC = rtc
-	can.meetRTC = rtc && (e.opts.WebRTC == WebRTCOn || version.AtLeast(11, 0))
+	can.teamsRTC = e.opts.WebRTC.allows(version, product, registered)
+	can.meetRTC = can.teamsRTC && (e.opts.WebRTC == WebRTCOn || version.AtLeast(11, 0))
 	e.adopt(can)
 	e.learnedAt = time.Now()
 	return nil
@@ -103,10 +101,14 @@ func (e *Endpoint) decide(v roomos.Version, registered bool) {
 		e.push, e.pushFor = e.opts.Push, v.Raw
 		return
 	}
-	if e.pushFor == v.Raw {
-		return // the version has not changed: what was found out still holds
+	is := v.Raw
+	if registered {
+		is += ", with Webex"
 	}
-	e.push, e.pushFor = PushLegacy, v.Raw
+	if e.pushFor == is {
+		return // nothing has changed: what was found out still holds
+	}
+	e.push, e.pushFor = PushLegacy, is
 	if v.AtLeast(9, 14) && registered {
 		e.push = PushBookings
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/maphash"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,8 @@ type listing struct {
 	have    []held
 	count   int
 	total   int // what the device says; -1 if it does not
-	foreign int
+	foreign int // of another system
+	ours    int
 	sum     [32]byte // the same for the same bookings
 	raw     [32]byte // of the bytes of the answer
 }
@@ -52,7 +55,9 @@ func (e *Endpoint) list(ctx context.Context) (*listing, error) {
 		l.have, l.total = readList(n)
 		l.count, l.sum = len(l.have), sumOf(l.have)
 		for i := range l.have {
-			if !strings.HasPrefix(l.have[i].id, IDPrefix) {
+			if strings.HasPrefix(l.have[i].id, IDPrefix) {
+				l.ours++
+			} else {
 				l.foreign++
 			}
 		}
@@ -62,24 +67,48 @@ func (e *Endpoint) list(ctx context.Context) (*listing, error) {
 }
 
 // checkForeign looks for bookings of others. At first contact they are left
-// alone; later the device is ours, and an alarm says who else writes.
-func (e *Endpoint) checkForeign(ctx context.Context, foreign int) error {
-	if foreign == 0 {
-		e.mu.Lock()
-		if a, ok := e.alarms[AlarmForeign]; ok && time.Since(a.Since) > time.Hour {
-			delete(e.alarms, AlarmForeign)
+// alone; later, and where there are some of ours beside them from before a
+// restart of this program, the device is ours, and an alarm says who else writes.
+func (e *Endpoint) checkForeign(ctx context.Context, l *listing) error {
+	var writer string
+	switch {
+	case l.foreign > 0:
+		writer = e.writer(ctx)
+	case e.strange(l) > 0:
+		writer = "another One-Touch Join like this one"
+	default:
+		if time.Since(e.foreignAt) > time.Hour {
+			e.alarm(AlarmForeign, "")
 		}
-		e.mu.Unlock()
 		return nil
 	}
-	writer := e.writer(ctx)
-	if !e.owned && !e.taken.Load() {
-		e.alarm(AlarmForeign, "%s has %d bookings of another system (%s), which are left as they are. %s", e.opts.Name, foreign, writer, fixForeign)
-		return &fault{kind: otj.ErrForeignBookings, text: fmt.Sprintf("%d bookings, perhaps of %s", foreign, writer), fix: fixForeign}
+	e.foreignAt = time.Now()
+	if l.ours == 0 && !e.owned && !e.taken.Load() {
+		e.alarm(AlarmForeign, "%s has %d bookings of another system (%s), which are left as they are. %s", e.opts.Name, l.foreign, writer, fixForeign)
+		return &fault{kind: otj.ErrForeignBookings, text: fmt.Sprintf("%d bookings, perhaps of %s", l.foreign, writer), fix: fixForeign}
 	}
 	e.alarm(AlarmForeign, "Another system (%s) writes bookings to %s too: the lists overwrite each other. Stop one of them", writer, e.opts.Name)
 	return nil
 }
+
+// strange counts the bookings that look like ours and were not put by this
+// endpoint, once it is known what was.
+func (e *Endpoint) strange(l *listing) (n int) {
+	if !e.known || l.sum == e.back {
+		return 0
+	}
+	for i := range l.have {
+		if !slices.Contains(e.ids, idSum(l.have[i].id)) {
+			n++
+		}
+	}
+	return n
+}
+
+var idSeed = maphash.MakeSeed()
+
+// idSum stands for the Id of a booking where thousands of lists are kept.
+func idSum(id string) uint64 { return maphash.String(idSeed, id) }
 
 // writer guesses who else writes bookings, from the device's configuration.
 func (e *Endpoint) writer(ctx context.Context) string {

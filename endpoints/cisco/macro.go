@@ -334,23 +334,11 @@ func (s *MacroServer) status(w http.ResponseWriter, r *http.Request, d *macroDev
 	d.seen = time.Now()
 	text := ""
 	if st.Error != "" {
-		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, d.redact(clean(st.Error)))
+		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, redact(clean(st.Error), d.list))
 	}
 	d.alarm(AlarmPut, text)
 	d.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// redact takes what bookings say out of a text. The caller holds mu.
-func (p *PullEndpoint) redact(s string) string {
-	for i := range p.list {
-		for _, secret := range []string{p.list[i].Number, p.list[i].Title, p.list[i].Organizer.Name, p.list[i].Organizer.Email} {
-			if len(secret) > 3 {
-				s = strings.ReplaceAll(s, secret, "[redacted]")
-			}
-		}
-	}
-	return s
 }
 
 var enrolTemplate = template.Must(template.New("enrol").Parse(`<!doctype html>

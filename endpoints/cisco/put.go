@@ -1,7 +1,9 @@
 package cisco
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -67,6 +69,51 @@ func (e *Endpoint) putBy(ctx context.Context, way Push, list []putBooking, body 
 	})
 }
 
+// redact takes what bookings say out of a text of the device, also where clean
+// has cut it off.
+func redact(text string, list []putBooking) string {
+	var said []string
+	for i := range list {
+		for _, s := range []string{list[i].Number, list[i].Title, list[i].Organizer.Name, list[i].Organizer.Email} {
+			if len(s) >= minRedacted {
+				quoted, _ := json.Marshal(s) // a device may repeat the body that it got
+				said = append(said, clean(s), string(quoted[1:len(quoted)-1]))
+			}
+		}
+	}
+	// The longest first: it may contain another.
+	slices.SortFunc(said, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	start, cut := strings.CutSuffix(text, "…")
+	if cut {
+		start = redactEnd(start, said)
+	}
+	for _, s := range slices.Compact(said) {
+		start = strings.ReplaceAll(start, s, redacted)
+	}
+	if cut {
+		return start + "…"
+	}
+	return start
+}
+
+// redactEnd takes off the end of a text what may be the beginning of one of said.
+func redactEnd(text string, said []string) string {
+	for _, s := range said {
+		for n := len(s) - 1; n >= minRedacted; n-- {
+			if rest, ok := strings.CutSuffix(text, s[:n]); ok {
+				return rest + redacted
+			}
+		}
+	}
+	return text
+}
+
+// Shorter texts are in too many others.
+const (
+	minRedacted = 4
+	redacted    = "[redacted]"
+)
+
 // masked takes out of an error what the device repeats of the bookings: titles,
 // and numbers with their passcodes.
 func (e *Endpoint) masked(err error, list []putBooking) error {
@@ -75,13 +122,7 @@ func (e *Endpoint) masked(err error, list []putBooking) error {
 		return err
 	}
 	m := *f
-	for i := range list {
-		for _, s := range []string{list[i].Number, list[i].Title, list[i].Organizer.Name, list[i].Organizer.Email} {
-			if len(s) > 3 {
-				m.text = strings.ReplaceAll(m.text, s, "[redacted]")
-			}
-		}
-	}
+	m.text = redact(m.text, list)
 	if m.text != f.text {
 		m.cause = nil // it has the words too
 	}

@@ -21,12 +21,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/internal/lockout"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -73,10 +75,11 @@ type Server struct {
 	opts Options
 	mux  *http.ServeMux
 
-	mu       sync.Mutex
-	rooms    map[string]*Room // by Credential.ID
-	tokens   map[[32]byte]token
-	failures map[string]*rate.Limiter // by address
+	guard lockout.Guard
+
+	mu     sync.Mutex
+	rooms  map[string]*Room // by Credential.ID
+	tokens map[[32]byte]token
 }
 
 type token struct {
@@ -84,19 +87,13 @@ type token struct {
 	ends time.Time
 }
 
-// Limits of what a server remembers, so that clients cannot fill its memory.
-const (
-	maxTokens    = 8 // of one room; the oldest is forgotten
-	maxAddresses = 10_000
-)
-
-// maxFailures is how many wrong secrets a client may have at once; after that
-// one in a minute.
-const maxFailures = 50
+// maxTokens is how many tokens of a room a server remembers; the oldest is
+// forgotten.
+const maxTokens = 8
 
 // New returns a server without rooms. It starts no goroutine.
 func New(opts *Options) *Server {
-	s := &Server{rooms: map[string]*Room{}, tokens: map[[32]byte]token{}, failures: map[string]*rate.Limiter{}, mux: http.NewServeMux()}
+	s := &Server{rooms: map[string]*Room{}, tokens: map[[32]byte]token{}, mux: http.NewServeMux()}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -120,19 +117,20 @@ func New(opts *Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // Room is the endpoint of one room: what it shows is what its client gets next.
-// It is safe for concurrent use.
+// Until its first Show the client is told to ask again later, so that the device
+// keeps what it has. It is safe for concurrent use.
 type Room struct {
 	name    string
 	dials   []rules.Scheme
 	cred    Credential
 	polls   *rate.Limiter
-	failed  *rate.Limiter // wrong secrets
-	granted [][32]byte    // its tokens, oldest first; guarded by Server.mu
+	tries   *lockout.Client // wrong secrets
+	granted [][32]byte      // its tokens, oldest first; guarded by Server.mu
 
 	mu       sync.RWMutex
-	meetings []otj.Meeting
+	ready    bool          // Show was called
+	meetings []otj.Meeting // never changed in place
 	changed  time.Time
-	lastGood string // the address of the last request with the right secret
 	seen     time.Time
 	agent    string
 }
@@ -145,10 +143,13 @@ func (s *Server) Add(name string, c Credential) (*Room, error) {
 	if c.ID == "" || len(c.Salt) == 0 {
 		return nil, fmt.Errorf("feed: room %q has an incomplete credential; make one with NewCredential", name)
 	}
+	if strings.ContainsRune(c.ID, ':') {
+		return nil, fmt.Errorf("feed: the client id of room %q must be without a colon, which ends it in a request", name)
+	}
 	c.Salt = slices.Clone(c.Salt)
 	r := &Room{name: name, cred: c, dials: s.opts.Dials, changed: time.Now().UTC(),
-		polls:  rate.NewLimiter(rate.Limit(float64(s.opts.PerMinute)/60), s.opts.PerMinute),
-		failed: rate.NewLimiter(rate.Every(time.Minute), maxFailures)}
+		polls: rate.NewLimiter(rate.Limit(float64(s.opts.PerMinute)/60), s.opts.PerMinute),
+		tries: lockout.NewClient()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rooms[c.ID] != nil {
@@ -202,6 +203,7 @@ func (r *Room) Show(ctx context.Context, meetings []otj.Meeting) error {
 	if !slices.Equal(r.meetings, meetings) {
 		r.meetings, r.changed = slices.Clone(meetings), time.Now().UTC()
 	}
+	r.ready = true
 	return nil
 }
 
@@ -222,7 +224,7 @@ func (s *Server) grant(r *Room) string {
 
 var (
 	errUnauthorized = errors.New("unknown client, wrong secret or expired token")
-	errLocked       = errors.New("too many wrong secrets for this client; wait a minute")
+	errLocked       = errors.New("too many wrong secrets from this address or for this client; wait a minute")
 )
 
 // byToken returns the room whose valid token text is. Tokens are looked up by
@@ -237,67 +239,26 @@ func (s *Server) byToken(text string) (*Room, error) {
 	return t.room, nil
 }
 
-// bySecret returns the room whose client's secret it is. A client with too many
-// wrong secrets is locked, whatever comes next, except for the address that had
-// the right one last: others cannot lock it out.
+// bySecret returns the room whose client's secret it is, unless there have been
+// too many wrong ones.
 func (s *Server) bySecret(id, secret, from string) (*Room, error) {
 	s.mu.Lock()
 	r := s.rooms[id]
 	s.mu.Unlock()
 	c := Credential{Salt: make([]byte, 26)} // the same work for unknown clients
+	var tries *lockout.Client
 	if r != nil {
-		r.mu.RLock()
-		good := r.lastGood == from
-		r.mu.RUnlock()
-		if !good && r.failed.Tokens() < 1 {
-			return nil, errLocked
-		}
-		c = r.cred
+		c, tries = r.cred, r.tries
+	}
+	if s.guard.Locked(tries, from) {
+		return nil, errLocked
 	}
 	if !c.verify(secret) || r == nil {
-		if r != nil {
-			r.failed.Allow()
-		}
+		s.guard.Refuse(tries, from)
 		return nil, errUnauthorized
 	}
-	r.mu.Lock()
-	r.lastGood = from
-	r.mu.Unlock()
+	tries.Accept(from)
 	return r, nil
-}
-
-// address returns the limiter of failures from one address.
-func (s *Server) address(host string) *rate.Limiter {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.failures[host]
-	if l == nil {
-		if len(s.failures) >= maxAddresses {
-			s.forget()
-		}
-		l = rate.NewLimiter(rate.Every(6*time.Second), addressBurst)
-		s.failures[host] = l
-	}
-	return l
-}
-
-// addressBurst is how often an address may fail at once.
-const addressBurst = 20
-
-// forget makes room among the failures, with s.mu held: it forgets those that
-// tell nothing any more, and if there are none, some.
-func (s *Server) forget() {
-	for a, l := range s.failures {
-		if l.Tokens() >= addressBurst {
-			delete(s.failures, a)
-		}
-	}
-	for a := range s.failures {
-		if len(s.failures) < maxAddresses {
-			return
-		}
-		delete(s.failures, a)
-	}
 }
 
 func retryAfter(w http.ResponseWriter, perMinute int) {

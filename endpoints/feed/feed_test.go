@@ -39,6 +39,9 @@ func TestRoom(t *testing.T) {
 		s := New(&Options{PerMinute: 100_000})
 		cred, secret := NewCredential()
 		room, err := s.Add("room", cred)
+		if err != nil {
+			return nil, err
+		}
 		return &endpointtest.Harness{
 			Endpoint: room, Dialable: dialable,
 			Undialable: []rules.Address{{Scheme: rules.HTTPS, URI: "https://example.com/"}},
@@ -64,7 +67,7 @@ func TestRoom(t *testing.T) {
 					from = "&startTime=" + all[len(all)-1].Start.Format(time.RFC3339)
 				}
 			},
-		}, err
+		}, room.Show(t.Context(), nil)
 	})
 }
 
@@ -100,6 +103,7 @@ func TestServer(t *testing.T) {
 		at := start.Add(time.Duration(i) * time.Hour)
 		ms = append(ms, otj.Meeting{ID: fmt.Sprint("m", i), Title: "T, ; x", Start: at, End: at.Add(time.Hour), Join: dialable[0]})
 	}
+	require.NoError(t, room.Show(t.Context(), nil))
 	empty := get(s, "/v1/calendar.ics", cred.ID, string(secret), "")
 	require.Equal(t, 200, empty.Code)
 	require.NoError(t, room.Show(t.Context(), ms))
@@ -144,8 +148,9 @@ func TestServer(t *testing.T) {
 func TestLimits(t *testing.T) {
 	s := New(nil)
 	cred, secret := NewCredential()
-	_, err := s.Add("a", cred)
+	room, err := s.Add("a", cred)
 	require.NoError(t, err)
+	require.NoError(t, room.Show(t.Context(), nil))
 	for range 10 {
 		require.Equal(t, 200, get(s, "/v1/meetings", cred.ID, string(secret), "").Code)
 	}

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -13,7 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
+	"github.com/emersion/go-ical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +51,63 @@ func TestLockoutPerClient(t *testing.T) {
 	})
 }
 
+// A client that fails all the time does not lock out those behind the same
+// address.
+func TestNeighboursAreNotLockedOut(t *testing.T) {
+	s := New(&Options{PerMinute: 1000})
+	cred, secret := NewCredential()
+	room, err := s.Add("a", cred)
+	require.NoError(t, err)
+	require.NoError(t, room.Show(t.Context(), nil))
+	token := s.grant(room)
+	require.Equal(t, 200, get(s, "/v1/meetings", cred.ID, string(secret), "").Code)
+	for range 100 {
+		get(s, "/v1/meetings", "neighbour", "wrong", "")
+	}
+	require.Equal(t, 429, get(s, "/v1/meetings", "neighbour", "wrong", "").Code)
+	assert.Equal(t, 200, get(s, "/v1/meetings", cred.ID, string(secret), "").Code)
+	assert.Equal(t, 200, bearer(s, "/v1/meetings", token).Code)
+}
+
+// Until it is known what to show, as after a restart, a device keeps what it has.
+func TestNotReady(t *testing.T) {
+	s := New(nil)
+	cred, secret := NewCredential()
+	room, err := s.Add("a", cred)
+	require.NoError(t, err)
+	for _, path := range []string{"/v1/meetings", "/v1/calendar.ics"} {
+		w := get(s, path, cred.ID, string(secret), "")
+		assert.Equal(t, 503, w.Code, path)
+		assert.NotEmpty(t, w.Header().Get("Retry-After"))
+	}
+	require.NoError(t, room.Show(t.Context(), nil))
+	assert.Equal(t, 200, get(s, "/v1/meetings", cred.ID, string(secret), "").Code)
+	_, err = s.Add("b", Credential{ID: "a:b", Salt: []byte("salt")})
+	assert.ErrorContains(t, err, "colon")
+}
+
+// Whatever a title has, the calendar can be read, and no line is too long.
+func TestCalendarOfAnyText(t *testing.T) {
+	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	for _, title := range []string{"a\r\nBEGIN:VALARM", "a\rb", "a\x00b", "\xff", "", strings.Repeat("日本語 ", 60), strings.Repeat("x", 300), `a\n;,"b`} {
+		b, err := iCalendar([]otj.Meeting{{ID: "m", Title: title, Start: at, End: at.Add(time.Hour), Join: dialable[0]}}, at)
+		require.NoError(t, err, title)
+		for line := range strings.SplitSeq(strings.TrimSuffix(string(b), "\r\n"), "\r\n") {
+			require.LessOrEqual(t, len(line), 75, title)
+			require.True(t, utf8.ValidString(line) || title == "\xff", title)
+			require.NotContains(t, line, "\r")
+		}
+		cal, err := ical.NewDecoder(bytes.NewReader(b)).Decode()
+		require.NoError(t, err, title)
+		require.Len(t, cal.Events(), 1)
+		require.Empty(t, cal.Events()[0].Children)
+		if got, err := cal.Events()[0].Props.Text(ical.PropSummary); utf8.ValidString(title) && oneLine(title) == title {
+			require.NoError(t, err)
+			require.Equal(t, title, got)
+		}
+	}
+}
+
 // openapi.yaml says what the server does: its paths, its members, its statuses.
 func TestOpenAPI(t *testing.T) {
 	text, err := os.ReadFile("openapi.yaml")
@@ -76,9 +136,10 @@ func TestOpenAPI(t *testing.T) {
 	get, _, _ = strings.Cut(get, "\nwebhooks:")
 	s := New(nil)
 	cred, secret := NewCredential()
-	_, err = s.Add("a", cred)
+	room, err := s.Add("a", cred)
 	require.NoError(t, err)
-	seen := map[int]bool{}
+	seen := map[int]bool{s.ask(cred.ID, string(secret), "", "").Code: true}
+	require.NoError(t, room.Show(t.Context(), nil))
 	tag := ""
 	for _, m := range regexp.MustCompile(`name: (\w+), in: query`).FindAllStringSubmatch(get, -1) {
 		w := s.ask(cred.ID, string(secret), "?"+m[1]+"=x", "")

@@ -7,15 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/emersion/go-ical"
 
+	"github.com/onetouchjoin/onetouchjoin/endpoints/internal/lockout"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -55,19 +57,10 @@ func fail(w http.ResponseWriter, status int, text string) {
 // client returns the room whose client sent r, or answers it and returns nil.
 func (s *Server) client(w http.ResponseWriter, r *http.Request) *Room {
 	w.Header().Set("Cache-Control", "private, no-cache")
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	failures := s.address(host)
-	if failures.Tokens() < 1 {
-		retryAfter(w, 10)
-		fail(w, http.StatusTooManyRequests, "too many failed attempts from this address")
-		return nil
-	}
 	var room *Room
+	var err error
 	if id, secret, ok := r.BasicAuth(); ok {
-		room, err = s.bySecret(id, secret, host)
+		room, err = s.bySecret(id, secret, lockout.Address(r))
 	} else if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && r.URL.Path != "/oauth/token" {
 		room, err = s.byToken(bearer)
 	} else {
@@ -79,7 +72,6 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request) *Room {
 		return nil
 	}
 	if err != nil {
-		failures.Allow()
 		w.Header().Set("WWW-Authenticate", `Basic realm="onetouchjoin", charset="UTF-8"`)
 		fail(w, http.StatusUnauthorized, err.Error())
 		return nil
@@ -91,6 +83,24 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request) *Room {
 		return nil
 	}
 	return room
+}
+
+// content returns what the client of r's room gets, and since when it is so; or it
+// answers r.
+func (s *Server) content(w http.ResponseWriter, r *http.Request) (meetings []otj.Meeting, changed time.Time, ok bool) {
+	room := s.client(w, r)
+	if room == nil {
+		return nil, changed, false
+	}
+	room.mu.RLock()
+	defer room.mu.RUnlock()
+	if !room.ready {
+		// A device that was given an empty list would clear its screen.
+		retryAfter(w, 4)
+		fail(w, http.StatusServiceUnavailable, "the meetings are not known yet; try again soon")
+		return nil, changed, false
+	}
+	return room.meetings, room.changed, true
 }
 
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -111,8 +121,8 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveMeetings(w http.ResponseWriter, r *http.Request) {
-	room := s.client(w, r)
-	if room == nil {
+	all, _, ok := s.content(w, r)
+	if !ok {
 		return
 	}
 	q := r.URL.Query()
@@ -136,9 +146,6 @@ func (s *Server) serveMeetings(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	room.mu.RLock()
-	all := room.meetings // never changed in place
-	room.mu.RUnlock()
 	found := []any{}
 	for _, m := range all {
 		if !start.IsZero() && !m.End.After(start) || !end.IsZero() && !m.Start.Before(end) {
@@ -183,13 +190,10 @@ func answer(w http.ResponseWriter, r *http.Request, kind string, body []byte) {
 }
 
 func (s *Server) serveCalendar(w http.ResponseWriter, r *http.Request) {
-	room := s.client(w, r)
-	if room == nil {
+	all, changed, ok := s.content(w, r)
+	if !ok {
 		return
 	}
-	room.mu.RLock()
-	all, changed := room.meetings, room.changed
-	room.mu.RUnlock()
 	body, err := iCalendar(all, changed)
 	if err != nil {
 		fail(w, http.StatusInternalServerError, "the calendar cannot be written")
@@ -215,7 +219,7 @@ func iCalendar(meetings []otj.Meeting, changed time.Time) ([]byte, error) {
 		ev.Props.SetDateTime(ical.PropDateTimeStamp, changed)
 		ev.Props.SetDateTime(ical.PropDateTimeStart, m.Start)
 		ev.Props.SetDateTime(ical.PropDateTimeEnd, m.End)
-		ev.Props.SetText(ical.PropSummary, m.Title)
+		ev.Props.SetText(ical.PropSummary, oneLine(m.Title))
 		if m.Private {
 			ev.Props.SetText(ical.PropClass, "PRIVATE")
 		}
@@ -229,5 +233,35 @@ func iCalendar(meetings []otj.Meeting, changed time.Time) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err := ical.NewEncoder(&b).Encode(cal)
-	return b.Bytes(), err
+	return fold(b.Bytes()), err
+}
+
+// oneLine is s without control characters: iCalendar has no place for them.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// fold breaks the lines of a calendar that are longer than 75 bytes, between
+// characters (RFC 5545 section 3.1).
+func fold(in []byte) []byte {
+	const most = 75
+	out := make([]byte, 0, len(in)+len(in)/most*3)
+	for line := range bytes.Lines(in) {
+		room := most
+		for len(bytes.TrimRight(line, "\r\n")) > room {
+			n := room
+			for n > 1 && !utf8.RuneStart(line[n]) {
+				n--
+			}
+			out = append(append(out, line[:n]...), "\r\n "...)
+			line, room = line[n:], most-1
+		}
+		out = append(out, line...)
+	}
+	return out
 }

@@ -8,18 +8,15 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/internal/lockout"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/poly/internal/ntlm"
 )
 
@@ -91,71 +88,6 @@ func (c Credential) ntHash(seal cipher.AEAD) (hash [16]byte, ok bool) {
 	return hash, err == nil && copy(hash[:], text) == len(hash)
 }
 
-// The failures that an address may have: some at once, and then one in a while.
-const (
-	addressBurst = 20
-	addressEvery = 6 * time.Second
-	maxAddresses = 10_000
-)
-
-// address returns the address that r came from: the /64 network of one of IPv6,
-// since a host has all of it.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	if a = a.Unmap(); a.Is6() {
-		p, _ := a.Prefix(64)
-		return p.String()
-	}
-	return a.String()
-}
-
-// limiter returns the limiter of failures from an address. Addresses that have
-// failed are remembered until they may fail again as often as others.
-func (s *Server) limiter(address string) *rate.Limiter {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.failures[address]
-	if l == nil {
-		if len(s.failures) >= maxAddresses {
-			s.forget()
-		}
-		l = rate.NewLimiter(rate.Every(addressEvery), addressBurst)
-		s.failures[address] = l
-	}
-	return l
-}
-
-// forget makes room among the failures, with s.mu held: it forgets those that
-// tell nothing any more, and if there are none, some.
-func (s *Server) forget() {
-	for a, l := range s.failures {
-		if l.Tokens() >= addressBurst {
-			delete(s.failures, a)
-		}
-	}
-	for a := range s.failures {
-		if len(s.failures) < maxAddresses {
-			return
-		}
-		delete(s.failures, a)
-	}
-}
-
-// blocked reports whether an address has failed too often.
-func (s *Server) blocked(address string) bool {
-	s.mu.Lock()
-	l := s.failures[address]
-	s.mu.Unlock()
-	return l != nil && l.Tokens() < 1
-}
-
 // connection is what NTLM keeps of a connection.
 type connection struct {
 	mu        sync.Mutex
@@ -170,7 +102,7 @@ var errRefused = errors.New("refused")
 // authenticate returns the room whose device sent r, or answers r and returns
 // nil.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) *Room {
-	from := address(r)
+	from := lockout.Address(r)
 	conn, _ := r.Context().Value(connKey{}).(*connection)
 	if r.ProtoMajor > 1 || !slices.Contains(s.opts.Auth, NTLM) {
 		conn = nil
@@ -201,7 +133,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) *Room {
 		err = errRefused
 	}
 	if locked := (*lockedError)(nil); errors.As(err, &locked) {
-		tooMany(w, addressEvery, "too many failed attempts from this address or with this user name")
+		tooMany(w, lockout.AddressEvery, "too many failed attempts from this address or with this user name")
 		return nil
 	}
 	if room == nil {
@@ -234,35 +166,12 @@ type lockedError struct{}
 
 func (*lockedError) Error() string { return "locked" }
 
-// locked reports whether no password is taken for now from an address, for a
-// room that may be nil. The address that a room was last polled from is counted
-// apart: what others try, with its user name or from behind the same proxy,
-// does not lock a device out.
-func (s *Server) locked(room *Room, from string) bool {
-	if room.good(from) {
-		return room.failedHere.Tokens() < 1
-	}
-	return s.blocked(from) || room != nil && room.failed.Tokens() < 1
-}
-
-// refuse counts a wrong password.
+// refuse counts a wrong password, for a room that may be nil.
 func (s *Server) refuse(room *Room, from string) {
-	if !room.good(from) {
-		s.limiter(from).Allow()
-	}
+	s.guard.Refuse(room.client(), from)
 	if room != nil {
-		room.refused(from)
+		room.refused()
 	}
-}
-
-// good reports whether the room was last polled from an address.
-func (r *Room) good(from string) bool {
-	if r == nil {
-		return false
-	}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.lastGood == from
 }
 
 // userName returns the user of DOMAIN\user and user@domain.
@@ -278,7 +187,7 @@ func userName(s string) string {
 func (s *Server) basic(r *http.Request, from string) (*Room, error) {
 	user, password, _ := r.BasicAuth()
 	room := s.find(userName(user))
-	if s.locked(room, from) {
+	if s.guard.Locked(room.client(), from) {
 		return nil, &lockedError{}
 	}
 	c := Credential{Salt: make([]byte, 26)}
@@ -324,7 +233,7 @@ func (s *Server) ntlm(c *connection, value, from string) (room *Room, next strin
 		return nil, "", errRefused
 	}
 	room = s.find(userName(answer.User))
-	if s.locked(room, from) {
+	if s.guard.Locked(room.client(), from) {
 		return nil, "", &lockedError{}
 	}
 	var hash [16]byte

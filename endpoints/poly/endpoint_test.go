@@ -43,6 +43,9 @@ func serve(opts poly.Options, room *poly.RoomOptions) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Show(context.Background(), nil); err != nil {
+		return nil, err
+	}
 	h := httptest.NewUnstartedServer(s)
 	h.Config.ConnContext = s.ConnContext
 	h.StartTLS()

@@ -12,7 +12,8 @@ const calendarFolder = "calendar"
 // maxView is the longest window that Exchange answers.
 const maxView = 2 * 366 * 24 * time.Hour
 
-// maxItems is how many items an answer has at most, as in Exchange.
+// maxItems is how many items an answer has at most, as in Exchange, for all
+// folders together.
 const maxItems = 1000
 
 // mine reports whether f is not the folder of another mailbox.
@@ -40,20 +41,21 @@ func findItem(a *answer, q *request, r *Room) (int, error) {
 		case f.id == calendarFolder && q.restricted:
 			a.fail(q.op, "ErrorInvalidRestriction", "Ask for the calendar with a CalendarView and without a Restriction.", "")
 		case f.id != calendarFolder:
-			found(a, q, nil)
+			found(a, q, nil, maxItems)
 		default:
-			given += found(a, q, entries)
+			given += found(a, q, entries, maxItems-given)
 		}
 	}
 	a.close(q.op)
 	return given, nil
 }
 
-// found writes those of entries that q asks for, and returns how many.
-func found(a *answer, q *request, entries []entry) int {
-	limit := q.max
-	if limit == 0 || limit > maxItems {
-		limit = maxItems
+// found writes those of entries that q asks for, not more than most, and returns
+// how many.
+func found(a *answer, q *request, entries []entry, most int) int {
+	limit := most
+	if q.max > 0 {
+		limit = min(q.max, most)
 	}
 	first, n, last := 0, 0, true
 	wanted := func(e *entry) bool { return !q.view || e.End.After(q.start) && e.Start.Before(q.end) }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/onetouchjoin/onetouchjoin/endpoints/internal/lockout"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -31,26 +32,26 @@ type RoomOptions struct {
 	NoPollAlarm bool
 }
 
-// Room is the endpoint of one device. It is safe for concurrent use.
+// Room is the endpoint of one device. Until its first Show the device is told to
+// ask again later, so that it keeps what it has. It is safe for concurrent use.
 type Room struct {
-	name  string
-	cred  Credential
-	opts  RoomOptions
-	polls *rate.Limiter // all requests
-	// Wrong passwords from the address that polled last, and from all others.
-	failedHere, failed *rate.Limiter
-	secret             [16]byte // of its sync states and watermarks
+	name   string
+	cred   Credential
+	opts   RoomOptions
+	polls  *rate.Limiter   // all requests
+	tries  *lockout.Client // wrong passwords
+	secret [16]byte        // of its sync states and watermarks
 
-	mu       sync.RWMutex
-	entries  []entry // never changed in place
-	seq      uint64  // of the last change
-	gone     []tombstone
-	floor    uint64 // changes up to it are forgotten
-	subs     []subscription
-	started  time.Time
-	lastGood string // the address of the last poll
-	status   Status
-	capture  capture
+	mu      sync.RWMutex
+	ready   bool    // Show was called
+	entries []entry // never changed in place
+	seq     uint64  // of the last change
+	gone    []tombstone
+	floor   uint64 // changes up to it are forgotten
+	subs    []subscription
+	started time.Time
+	status  Status
+	capture capture
 }
 
 var (
@@ -61,9 +62,7 @@ var (
 func newRoom(name string, c Credential, perMinute int, opts *RoomOptions) (*Room, error) {
 	c.Salt, c.NT = slices.Clone(c.Salt), slices.Clone(c.NT)
 	r := &Room{name: name, cred: c, started: time.Now().UTC(),
-		polls:      rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute),
-		failedHere: rate.NewLimiter(rate.Every(addressEvery), addressBurst),
-		failed:     rate.NewLimiter(rate.Every(time.Minute), 50)}
+		polls: rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute), tries: lockout.NewClient()}
 	if opts != nil {
 		r.opts = *opts
 	}
@@ -120,8 +119,23 @@ func (r *Room) Show(ctx context.Context, meetings []otj.Meeting) error {
 			r.bury(tombstone{id: old.ID, key: old.key, created: old.created, removed: r.seq})
 		}
 	}
-	r.entries = entries
+	r.entries, r.ready = entries, true
 	return nil
+}
+
+// isReady reports whether it is known what the device shows.
+func (r *Room) isReady() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.ready
+}
+
+// client is what counts wrong passwords of a room that may be nil.
+func (r *Room) client() *lockout.Client {
+	if r == nil {
+		return nil
+	}
+	return r.tries
 }
 
 // current returns the meetings as they are now. They are not changed in place.
@@ -204,21 +218,17 @@ func (r *Room) record(req *http.Request, op string, body []byte, given int) {
 func (r *Room) polled(req *http.Request, address string, scheme Scheme) {
 	agent := req.UserAgent()
 	agent = agent[:min(len(agent), 200)]
+	r.tries.Accept(address)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status.LastPoll, r.status.Scheme, r.lastGood = time.Now().UTC(), scheme, address
+	r.status.LastPoll, r.status.Scheme = time.Now().UTC(), scheme
 	if r.status.UserAgent != agent {
 		r.status.UserAgent = agent
 	}
 }
 
 // refused notes a wrong password.
-func (r *Room) refused(from string) {
-	if r.good(from) {
-		r.failedHere.Allow()
-	} else {
-		r.failed.Allow()
-	}
+func (r *Room) refused() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status.LastRefused = time.Now().UTC()

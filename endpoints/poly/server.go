@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/internal/lockout"
 )
 
 // Scheme is a way to authenticate.
@@ -53,14 +53,15 @@ type Server struct {
 	opts Options
 	seal cipher.AEAD // of NT hashes; nil without NTLM
 
-	mu       sync.Mutex
-	rooms    map[string]*Room         // by Credential.User in lower case
-	failures map[string]*rate.Limiter // by address
+	guard lockout.Guard
+
+	mu    sync.Mutex
+	rooms map[string]*Room // by Credential.User in lower case
 }
 
 // New returns a server without rooms. It starts no goroutine.
 func New(opts *Options) (*Server, error) {
-	s := &Server{rooms: map[string]*Room{}, failures: map[string]*rate.Limiter{}}
+	s := &Server{rooms: map[string]*Room{}}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -198,6 +199,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch op := operations[q.op]; {
 	case path == soapPath:
 		err = s.autodiscover(a, q, room)
+	case op != nil && !room.isReady():
+		// A device that was given an empty calendar would clear its screen.
+		w.Header().Set("Retry-After", "15")
+		err = &faultError{code: "ErrorServerBusy", text: "The meetings are not known yet. Try again soon."}
 	case op != nil:
 		given, err = op(a, q, room)
 	default:

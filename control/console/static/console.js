@@ -8,7 +8,8 @@ function setUp(root) {
     const at = new Date(t.dateTime);
     if (isNaN(at)) continue;
     t.title = t.textContent;
-    t.textContent = at.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    t.textContent = at.toLocaleString([], t.dataset.show === "clock" && at.toDateString() === new Date().toDateString() ?
+      { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
   }
   // Buttons that copy: data-copy is the id of what they copy.
   for (const b of root.querySelectorAll("button[data-copy]")) {

@@ -1,0 +1,183 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/onetouchjoin/onetouchjoin/control"
+)
+
+func TestEachKindOfSystemHasItsOwnFields(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("systems")
+	b.follow("Add a video system")
+	assert.Equal(t, len(control.SystemKinds), b.at.Find("a.pick").Length())
+	want := map[control.SystemKind]string{
+		control.CiscoHTTPS:     "name mailbox host user password fingerprint take_over enabled",
+		control.CiscoWebSocket: "name mailbox host user password fingerprint take_over enabled",
+		control.CiscoWebex:     "name mailbox device_id password take_over enabled",
+		control.CiscoMacro:     "name mailbox take_over quiet_alarms enabled",
+		control.CiscoTMS:       "name mailbox mac serial quiet_alarms enabled",
+		control.Poly:           "name mailbox quiet_alarms enabled",
+		control.Feed:           "name mailbox quiet_alarms enabled",
+	}
+	for _, kind := range control.SystemKinds {
+		b.open("systems/new?kind=" + string(kind))
+		var names []string
+		for _, n := range b.at.Find("main form input:not([type=hidden])").Nodes {
+			for _, a := range n.Attr {
+				if a.Key == "name" {
+					names = append(names, a.Val)
+				}
+			}
+		}
+		assert.Equal(t, want[kind], strings.Join(names, " "), kind)
+	}
+	assert.Equal(t, http.StatusNotFound, b.open("systems/new?kind=typewriter").status)
+}
+
+func TestCiscoSystem(t *testing.T) {
+	w := newWorld(t, nil)
+	m := w.mailbox("board@acme.example")
+	b := w.signIn("ann@acme.example")
+	b.open("systems/new?kind=cisco_https")
+	b.send("Add the video system", map[string][]string{"name": v("Board"), "mailbox": v("nobody@acme.example")})
+	assert.Equal(t, []string{"There is no mailbox nobody@acme.example; add it under Mailboxes first"}, b.at.problems())
+	b.send("Add the video system", map[string][]string{"mailbox": v("")})
+	assert.Len(t, b.at.problems(), 2, "an enabled system needs a mailbox and a host")
+	b.send("Add the video system", map[string][]string{"mailbox": v(" BOARD@acme.example "), "host": v("192.0.2.7"), "user": v("otj"), "password": v("hunter2-hunter2")})
+	assert.Equal(t, "Board was added.", b.at.flash())
+	assert.NotContains(t, b.at.Find("body").Text(), "hunter2")
+	assert.Contains(t, b.at.text, "Stored")
+
+	systems, err := w.centre.Systems(t.Context(), w.ann, w.acme.ID, "", 10)
+	require.NoError(t, err)
+	s := systems.Items[0]
+	assert.Equal(t, m.ID, s.Mailbox)
+	assert.True(t, s.Enabled)
+	password, err := w.centre.Password(t.Context(), s.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "hunter2-hunter2", string(password))
+
+	b.follow("Edit")
+	assert.Zero(t, b.at.Find("[name=password], [name=enabled]").Length())
+	b.send("Save", map[string][]string{"name": v("Boardroom"), "take_over": v("on")})
+	assert.Equal(t, "Boardroom was saved.", b.at.flash())
+
+	b.send("Pause", nil)
+	assert.Contains(t, b.at.text, "It keeps what it shows")
+	b.send("Resume", nil)
+	b.send("Disable", nil)
+	assert.Contains(t, b.at.flash(), "Its meetings are taken off")
+	b.send("Enable", nil)
+	b.send("Store", map[string][]string{"password": v("")})
+	assert.Contains(t, b.at.flash(), "was removed")
+
+	b.follow("Delete")
+	b.send("Delete Boardroom", nil)
+	assert.Contains(t, b.at.text, "No video system yet")
+}
+
+func TestASystemWithoutItsMailboxIsNotEnabled(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("systems/new?kind=feed")
+	b.send("Add the video system", map[string][]string{"name": v("Sign"), "enabled": nil})
+	b.follow("Done")
+	b.send("Enable", nil)
+	assert.Len(t, b.at.problems(), 1)
+}
+
+func TestCredentialsAreShownOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mailbox("board@acme.example")
+	b := w.signIn("ann@acme.example")
+	b.open("systems/new?kind=poly")
+	b.send("Add the video system", map[string][]string{"name": v("Poly"), "mailbox": v("board@acme.example")})
+	user, first := b.at.Find("#user").Text(), b.at.Find("#password").Text()
+	assert.Regexp(t, `^otj-`, user)
+	assert.Len(t, first, 22)
+	b.follow("Done")
+	assert.NotContains(t, b.at.text, first)
+	b.follow("New credentials")
+	twice := *b
+	b.send("New credentials", nil)
+	second := b.at.Find("#password").Text()
+	assert.NotEqual(t, first, second)
+	twice.send("New credentials", nil)
+	assert.Equal(t, http.StatusConflict, twice.at.status, "a second click does not void what the first shows")
+	b.follow("Show how to set up the device")
+	assert.Contains(t, b.at.text, "runs without the service")
+}
+
+func TestGroups(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("groups")
+	b.follow("Add a group")
+	b.send("Add the group", map[string][]string{"name": v("")})
+	assert.Len(t, b.at.problems(), 1)
+	b.send("Add the group", map[string][]string{"name": v("Oslo"), "user": v("otj"), "password": v("of the group")})
+	assert.Equal(t, "Oslo was added.", b.at.flash())
+	assert.Contains(t, b.at.text, "Stored")
+	b.follow("Oslo")
+	b.send("Save", map[string][]string{"user": v("integrator")})
+	assert.Contains(t, b.at.text, "Stored", "it stays")
+	b.follow("Oslo")
+	b.send("Save", map[string][]string{"forget": v("on")})
+	assert.NotContains(t, b.at.text, "Stored")
+
+	b.open("systems/new?kind=poly")
+	b.send("Add the video system", map[string][]string{"name": v("Poly"), "group": v(b.at.Find("#f-group option").Last().AttrOr("value", "")), "enabled": nil})
+	b.open("groups")
+	b.follow("Delete Oslo")
+	assert.Contains(t, b.at.text, "Poly: leaves the group")
+	b.send("Delete Oslo", nil)
+	assert.Contains(t, b.at.text, "No group yet")
+}
+
+func TestAuditLogSaysWhatChanged(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("general")
+	b.send("Save", map[string][]string{"name": v("<i>Acme</i>")})
+	b.open("audit")
+	row := oneLine(b.at.Find(".log > li").First().Text())
+	assert.Contains(t, row, "ann@acme.example")
+	assert.Contains(t, row, "127.0.0.1")
+	assert.Contains(t, row, "Organization")
+	assert.Contains(t, row, "<i>Acme</i>: changed")
+	assert.Contains(t, row, "nameAcme → <i>Acme</i>")
+	for range 60 {
+		b.open("general")
+		b.send("Save", nil)
+	}
+	b.open("audit")
+	assert.Equal(t, 50, b.at.Find(".log > li").Length())
+	b.follow("Next page")
+	assert.NotZero(t, b.at.Find(".log > li").Length())
+}
+
+func TestTokens(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("/tokens")
+	b.send("Make the token", map[string][]string{"name": v(""), "scopes": nil, "days": v("x")})
+	assert.Len(t, b.at.problems(), 1)
+	b.send("Make the token", map[string][]string{"days": v("0")})
+	assert.Len(t, b.at.problems(), 3)
+	b.send("Make the token", map[string][]string{"name": v("Monitoring"), "scopes": v("read_company", "read_audit"), "days": v("30")})
+	secret := b.at.Find("#token").Text()
+	assert.NotEmpty(t, secret)
+	assert.Contains(t, b.at.text, "read the audit log")
+	b.open("/tokens")
+	assert.NotContains(t, b.at.text, secret, "it is shown once")
+	b.send("Delete Monitoring", nil)
+	assert.Equal(t, "The token was deleted.", b.at.flash())
+	assert.Zero(t, b.at.Find("table").Length())
+}
