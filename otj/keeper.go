@@ -346,9 +346,12 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	err := k.svc.writers.do(ctx, func() error {
 		sctx, cancel := context.WithTimeout(ctx, k.svc.opts.ShowTimeout)
 		defer cancel()
-		return k.svc.guard("the adapter of the device", func() error {
+		begun := time.Now()
+		err := k.svc.guard("the adapter of the device", func() error {
 			return c.room.Endpoint.Show(sctx, append([]Meeting(nil), meetings...))
 		})
+		k.svc.opts.OnShow(c.room.Endpoint, time.Since(begun), err)
+		return err
 	})
 	if ctx.Err() != nil {
 		return

@@ -57,6 +57,12 @@ type Options struct {
 	// OnReport is called with each new plan of a room. It must return soon.
 	OnReport func(room string, r Report)
 
+	// OnRead is called after each reading of a calendar, and OnShow after each
+	// call of an endpoint's Show, with how long it took and its error. They must
+	// return soon, and are called by several goroutines.
+	OnRead func(p calendar.Provider, took time.Duration, err error)
+	OnShow func(e Endpoint, took time.Duration, err error)
+
 	// Poll is how often a calendar is read. PollOf gives the interval of a
 	// single provider; where it is nil or returns 0, Poll counts. All intervals
 	// are varied by up to a tenth, so that rooms do not stay in step. Default 1
@@ -98,6 +104,12 @@ func (o *Options) withDefaults() Options {
 	}
 	if d.OnReport == nil {
 		d.OnReport = func(string, Report) {}
+	}
+	if d.OnRead == nil {
+		d.OnRead = func(calendar.Provider, time.Duration, error) {}
+	}
+	if d.OnShow == nil {
+		d.OnShow = func(Endpoint, time.Duration, error) {}
 	}
 	for _, v := range []struct {
 		p   *time.Duration

@@ -167,9 +167,9 @@ func (s *Site) handle(mux *http.ServeMux) {
 
 // server returns the server for devices. It is started by ServeTLS if
 // TLSConfig is set.
-func (s *Site) server() (*http.Server, error) {
+func (s *Site) server(h http.Handler) (*http.Server, error) {
 	srv := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           h,
 		ConnContext:       s.poly.ConnContext,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
