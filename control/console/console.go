@@ -70,6 +70,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.tenantRoutes()
 	c.liveRoutes()
 	c.ruleRoutes()
+	c.settingsRoutes()
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()

@@ -35,6 +35,7 @@ var (
 		}},
 		{"menu.meetings", []entry{
 			{"menu.rules", "rules", control.ReadCompany},
+			{"menu.settings", "settings", control.ReadCompany},
 		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},

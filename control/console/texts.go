@@ -88,6 +88,7 @@ var funcs = template.FuncMap{
 	"colour":      colourBadge,
 	"finding":     func(r readiness.Result) badge { return badge{findingBadges[r], text("readiness.result." + string(r))} },
 	"stepName":    func(key control.StepKey) string { return text("rooms.step." + string(key)) },
+	"change":      changeBadge,
 	"ruleType":    typeName,
 	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
 	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
