@@ -134,13 +134,10 @@ func (w *scanner) at(p int) {
 
 // bareAddress is an address without a scheme.
 func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
-	if under(host, "lync.webex.com") {
-		return
-	}
-	if strings.IndexByte(host, '.') < 0 {
-		return
-	}
 	known := w.t.lookup(host)
+	if len(known) > 0 && under(host, "lync.webex.com") {
+		return
+	}
 	for i := range known {
 		if c := known[i].cvi; c > 0 && fold(host, cviHosts[c-1].host) {
 			w.address(SIP, user, host, "", start, end)
@@ -158,13 +155,13 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 		w.address(SIP, user, host, "", start, end)
 		return
 	}
-	if mailto {
+	if mailto || strings.IndexByte(host, '.') < 0 {
 		return
 	}
 	switch {
 	case hasSuffixFold(user, ".vmr"), w.toldSIP(start):
 		w.address(SIP, user, host, "", start, end)
-	case len(user) >= 3 && isDigits(user) && strings.IndexByte(host, '.') > 0:
+	case len(user) >= 3 && isDigits(user) && host[0] != '.':
 		// Somebody's mail, unless it is all that a location has or the number is
 		// that of the meeting.
 		f := w.address(SIP, user, host, "", start, end)
@@ -187,7 +184,7 @@ func (w *scanner) toldSIP(start int) bool {
 	for b != "" && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
 		b = b[:len(b)-1]
 	}
-	return len(b) > 4 && (hasSuffixFold(b, "sip:") || hasSuffixFold(b, "sip uri:") || hasSuffixFold(b, "sip address:") || hasSuffixFold(b, "sip-adresse:"))
+	return len(b) > 3 && b[len(b)-1] == ':' && (hasSuffixFold(b, "sip:") || hasSuffixFold(b, "sip uri:") || hasSuffixFold(b, "sip address:") || hasSuffixFold(b, "sip-adresse:"))
 }
 
 func containsFold(s, sub string) bool {
@@ -212,12 +209,12 @@ func (w *scanner) address(scheme Scheme, user, host, tail string, start, end int
 	a := &w.a
 	f := found{kind: isDial, field: w.field, scheme: scheme, host: host,
 		span: Span{Source: w.source, Start: start, End: end}, group: -1}
-	if w.html {
+	if w.html && strings.IndexByte(user, '&') >= 0 {
 		user = a.decode(user)
 	}
 	// A user part has one "@" after it, and a ":" only before a password
 	// (RFC 3261, section 19.1.1), which is none of a meeting's.
-	if strings.ContainsAny(user, "@:") || strings.IndexByte(tail, '@') >= 0 {
+	if strings.IndexByte(user, '@') >= 0 || strings.IndexByte(user, ':') >= 0 || strings.IndexByte(tail, '@') >= 0 {
 		return nil
 	}
 	f.uri = a.join(scheme.String(), ":", user, "@", host, tail)

@@ -237,7 +237,31 @@ func (sc *scratch) readText(s string, html bool) {
 	}
 	sc.text.render(s, html)
 	sc.hasText = true
+	if html {
+		sc.readHashes(s)
+	}
 	sc.readLabels(&sc.text)
+}
+
+// readHashes looks for "192.0.2.1##123" in the text of a body of HTML, where the
+// signs that colors begin with are gone. The markup itself is searched for them
+// only where there is nothing else.
+func (sc *scratch) readHashes(body string) {
+	n := len(sc.found)
+	t := &sc.text
+	w := scanner{scratch: sc, s: t.String(), field: FieldBody, source: sc.textSource, unknown: -1}
+	if w.hashes(); len(sc.found) == n {
+		return
+	}
+	for i := n; i < len(sc.found); i++ {
+		f := &sc.found[i]
+		text := w.s[f.span.Start:f.span.End]
+		from, to := t.raw(f.span.Start), t.rawEnd(f.span.End)
+		if k := strings.Index(body[from:max(from, to)], text); k >= 0 {
+			from, to = from+k, from+k+len(text)
+		}
+		f.span.Start, f.span.End = from, max(from, to)
+	}
 }
 
 // dropHidden takes out what was found in a comment, a script or a style.
@@ -258,7 +282,11 @@ func (sc *scratch) markQuoted(from int) {
 	if len(sc.found) == from {
 		return
 	}
-	q := sc.text.quotedFrom(sc.found[len(sc.found)-1].span.Start)
+	last := 0
+	for i := from; i < len(sc.found); i++ {
+		last = max(last, sc.found[i].span.Start)
+	}
+	q := sc.text.quotedFrom(last)
 	for i := from; i < len(sc.found); i++ {
 		f := &sc.found[i]
 		if f.field == FieldBody && sc.text.older(sc.text.at(f.span.Start), f.span.Start, q) {

@@ -18,11 +18,13 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	for depth := 0; ; depth++ {
 		sc.steps++
 		var ok bool
-		if hasPrefixFold(uri, "pexip://") {
-			sc.pexip(uri, field, span)
-			return
+		if uri != "" && lower(uri[0]) != 'h' {
+			if hasPrefixFold(uri, "pexip://") {
+				sc.pexip(uri, field, span)
+				return
+			}
+			uri = sc.webScheme(uri)
 		}
-		uri = sc.webScheme(uri)
 		// What a gateway has taken from a sentence may end with its punctuation.
 		uri = trimLink(uri)
 		if l, ok = cut(uri); !ok || l.user || !hostLabels(l.host) {
@@ -90,7 +92,11 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 // plainLink reports whether a link has nothing in it that ends one in a text.
 func plainLink(uri string) bool {
 	for i := range len(uri) {
-		if c := uri[i]; !urlByte[c] && c != '=' && (c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#")) {
+		c := uri[i]
+		if urlByte[c] || c == '=' {
+			continue
+		}
+		if c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {
 			return false
 		}
 	}
@@ -157,7 +163,7 @@ func (sc *scratch) gateway(hosts []hostRule, uri string, l link) (string, *gatew
 // stand for.
 func (sc *scratch) webScheme(uri string) string {
 	i := strings.IndexByte(uri, ':')
-	if i < 0 || lower(uri[0]) == 'h' {
+	if i < 0 {
 		return uri
 	}
 	scheme, rest := uri[:i], strings.TrimLeft(uri[i+1:], "/")
@@ -294,9 +300,10 @@ func (sc *scratch) canonical(uri string, l *link) string {
 	end := len(uri) - len(l.rest)
 	head := uri[:end]
 	same := true
-	for i := 0; i < len(head); i++ {
-		if lower(head[i]) != head[i] {
+	for i := range len(head) {
+		if c := head[i]; 'A' <= c && c <= 'Z' {
 			same = false
+			break
 		}
 	}
 	dot := len(l.scheme) + 3 + len(l.host)
@@ -336,9 +343,6 @@ func cviPath(path string) bool {
 // whichever host it is on: its query has all that is needed to dial.
 func (sc *scratch) cvi(l *link, f *found) bool {
 	if !cviPath(l.path) {
-		if hostMatches(l.host, "pexip.me") && hasPrefixFold(l.path, "/teams/") {
-			return false
-		}
 		return false
 	}
 	a := &sc.a
@@ -346,7 +350,7 @@ func (sc *scratch) cvi(l *link, f *found) bool {
 		v, _ := param(l.query, name)
 		return a.unescape(v)
 	}
-	conf := get("conf")
+	var conf string
 	switch {
 	case fold(l.host, "pexip.me") && hasPrefixFold(l.path, "/teams/"):
 		// pexip.me/teams/<domain>/<conf>
@@ -365,11 +369,10 @@ func (sc *scratch) cvi(l *link, f *found) bool {
 		}
 		f.uri, f.h323 = a.join("sip:", conf, ".", key, "@", domain), ""
 		f.host = domain
-	case !isDigits(conf):
-		return false
 	case get("d") != "":
+		conf = get("conf")
 		domain, prefix, ip := get("d"), get("prefix"), get("ip")
-		if !validHost(domain) || prefix != "" && !word(prefix) {
+		if !isDigits(conf) || !validHost(domain) || prefix != "" && !word(prefix) {
 			return false
 		}
 		f.uri, f.host = a.join("sip:", prefix, conf, "@", domain), domain
@@ -377,11 +380,12 @@ func (sc *scratch) cvi(l *link, f *found) bool {
 			f.h323 = a.join("h323:", conf, "@", ip)
 		}
 	default:
+		conf = get("conf")
 		key, domain := get("key"), get("domain")
 		if domain == "" && under(l.host, "plcm.vc") {
 			domain = "t.plcm.vc"
 		}
-		if !word(key) || !validHost(domain) {
+		if !isDigits(conf) || !word(key) || !validHost(domain) {
 			return false
 		}
 		f.host = domain
@@ -399,12 +403,7 @@ func validHost(s string) bool {
 	if len(s) < 3 || strings.IndexByte(s, '.') < 1 || !hostLabels(s) {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		if !isHost(s[i]) {
-			return false
-		}
-	}
-	return true
+	return hostWidth(s) == len(s)
 }
 
 // hostLabels reports whether the dots of a host stand between labels that have 1 to
@@ -427,8 +426,8 @@ func hostLabels(s string) bool {
 
 // word reports whether s can be a part of a dial address's user.
 func word(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isAlnum(s[i]) && s[i] != '.' && s[i] != '-' && s[i] != '_' {
+	for i := range len(s) {
+		if !hostByte[s[i]] && s[i] != '_' {
 			return false
 		}
 	}

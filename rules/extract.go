@@ -20,10 +20,17 @@ func init() {
 		urlByte[c] = isAlnum(b) || c < 0x80 && strings.IndexByte("-._~:/?#@!$()*+,;%{}", b) >= 0 && b != 0
 		userByte[c] = isAlnum(b) || c >= 0x80 || c < 0x80 && strings.IndexByte("-._~+%*!#=$&", b) >= 0 && b != 0
 	}
+	for _, t := range inlineTags {
+		inlineFirst[t[0]] = true
+	}
 }
 
-// inlineTags are the tags that a link on the screen may run across.
-var inlineTags = [...]string{"wbr", "span", "b", "i", "u", "font", "em", "strong", "small", "code", "tt"}
+// inlineTags are the tags that a link on the screen may run across, and
+// inlineFirst the letters that they begin with.
+var (
+	inlineTags  = [...]string{"wbr", "span", "b", "i", "u", "font", "em", "strong", "small", "code", "tt"}
+	inlineFirst [256]bool
+)
 
 // extract copies the link that begins at from into the arena: entities are
 // decoded, invisible characters and inline tags left out. It ends where a
@@ -71,12 +78,12 @@ loop:
 				for strings.HasPrefix(s[i+w:], "amp;") {
 					w += 4
 				}
-				// "&amp;nbsp;" was a blank before it was escaped twice.
-				for _, e := range [...]string{"nbsp;", "lt;", "gt;", "quot;"} {
-					if strings.HasPrefix(s[i+w:], e) {
-						break loop
-					}
+				if escapedTwice(s[i+w:]) {
+					break loop
 				}
+				a.b = append(a.b, '&')
+				i += w
+				continue
 			}
 			if blank(r) || r < ' ' || r == '<' || r == '>' || r == '"' {
 				break loop
@@ -138,6 +145,15 @@ loop:
 	return uri, i
 }
 
+// escapedTwice reports whether an ampersand before s was that of an entity that
+// ends a link: "&amp;nbsp;" was a blank before it was escaped twice.
+func escapedTwice(s string) bool {
+	if s == "" || s[0] != 'n' && s[0] != 'l' && s[0] != 'g' && s[0] != 'q' {
+		return false
+	}
+	return strings.HasPrefix(s, "nbsp;") || strings.HasPrefix(s, "lt;") || strings.HasPrefix(s, "gt;") || strings.HasPrefix(s, "quot;")
+}
+
 // attribute reports whether the quote at i begins the value of an attribute.
 func attribute(s string, i int) bool {
 	for i--; i >= 0 && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t'); i-- {
@@ -162,6 +178,9 @@ func inlineTag(s string) int {
 	i := 1
 	if i < len(s) && s[i] == '/' {
 		i++
+	}
+	if i == len(s) || !inlineFirst[lower(s[i])] {
+		return 0
 	}
 	start := i
 	for i < len(s) && i < start+8 && isAlnum(s[i]) {

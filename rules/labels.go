@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // label says what a value in an invite's text is.
@@ -19,14 +20,17 @@ const (
 	labelPhone          // the id of a telephone conference, which is none of ours
 )
 
+// labelText is what stands before a value, in lower case, and what it says.
+type labelText struct {
+	text string
+	is   label
+}
+
 // labels are what stands before a value, in lower case: the end of the line
 // before the colon. A label that contains another comes first. English, German,
 // French, Spanish, Italian, Dutch, Swedish, Danish, Norwegian, Portuguese and
 // the others are those of the vendors' localized invites and join pages.
-var labels = [...]struct {
-	text string
-	is   label
-}{
+var labels = [...]labelText{
 	{"vtc conference id", labelVideoID}, {"video conference id", labelVideoID}, {"video id", labelVideoID}, {"video-id", labelVideoID},
 	{"videokonferenz-id", labelVideoID}, {"videokonferenzkennung", labelVideoID}, {"id vidéo", labelVideoID}, {"id de vídeo", labelVideoID}, {"id de video", labelVideoID}, {"video-id-nummer", labelVideoID},
 	{"id de videoconferencia", labelVideoID}, {"id de la visioconférence", labelVideoID}, {"videokonferens-id", labelVideoID}, {"videokonference-id", labelVideoID}, {"videokonferanse-id", labelVideoID}, {"videovergader-id", labelVideoID}, {"ビデオ id", labelVideoID}, {"ビデオ会議 id", labelVideoID}, {"视频 id", labelVideoID},
@@ -46,12 +50,13 @@ var labels = [...]struct {
 	{"join by sip", labelSIP}, {"sip", labelSIP}, {"join from a video system or application", labelSIP},
 }
 
-// labelEnds are the last bytes of the labels.
-var labelEnds [256]bool
+// labelsBy has the labels by their last byte, in the same order.
+var labelsBy [256][]labelText
 
 func init() {
-	for i := range labels {
-		labelEnds[labels[i].text[len(labels[i].text)-1]] = true
+	for _, l := range labels {
+		end := l.text[len(l.text)-1]
+		labelsBy[end] = append(labelsBy[end], l)
 	}
 }
 
@@ -71,12 +76,13 @@ func classify(before string) label {
 	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '*' || s[len(s)-1] == '_') {
 		s = s[:len(s)-1]
 	}
-	if s == "" || !labelEnds[lower(s[len(s)-1])] {
+	if s == "" {
 		return labelNone
 	}
-	for i := range labels {
-		if n := len(labels[i].text); len(s) >= n && lower(s[len(s)-1]) == labels[i].text[n-1] && foldUTF(s[len(s)-n:], labels[i].text) {
-			return labels[i].is
+	list := labelsBy[lower(s[len(s)-1])]
+	for i := range list {
+		if n := len(list[i].text); len(s) >= n && foldUTF(s[len(s)-n:], list[i].text) {
+			return list[i].is
 		}
 	}
 	return labelNone
@@ -85,15 +91,9 @@ func classify(before string) label {
 // foldUTF compares like fold, and takes the capitals of Latin-1 and Cyrillic
 // with their small letters.
 func foldUTF(s, small string) bool {
-	if fold(s, small) {
-		return true
-	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] != small[i] && lower(s[i]) != small[i] {
-			if s[i] < 0x80 {
-				return false
-			}
-			return strings.EqualFold(s, small)
+			return s[i] >= utf8.RuneSelf && strings.EqualFold(s, small)
 		}
 	}
 	return true

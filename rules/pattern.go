@@ -75,9 +75,10 @@ func checkPattern(p string) error {
 // pattern is a compiled pattern of a rule: what a path, a query and a fragment
 // have to look like.
 type pattern struct {
-	path  []part
-	query []parameter
-	frag  *pattern // nil for any
+	path   []part
+	second byte // what follows the slash that a path begins with; 0 for any
+	query  []parameter
+	frag   *pattern // nil for any
 }
 
 // part is a piece of a path: a text, or a run of bytes of a class.
@@ -198,6 +199,9 @@ func newPattern(text string) *pattern {
 			p.path, path = append(p.path, part{text: path[:end]}), path[end:]
 		}
 	}
+	if first := p.path; len(first) > 0 && len(first[0].text) > 1 {
+		p.second = lower(first[0].text[1])
+	}
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
@@ -218,6 +222,9 @@ func newPattern(text string) *pattern {
 // match reports whether a link has the form of a pattern, and takes its values.
 func (v *vars) match(p *pattern, l *link) bool {
 	v.n = 0
+	if p.second != 0 && len(l.path) > 1 && lower(l.path[1]) != p.second {
+		return false
+	}
 	if !v.matchPath(p.path, l.path) || !v.matchQuery(p.query, l.query) {
 		return false
 	}

@@ -95,8 +95,8 @@ func (sc *scratch) scan(t *table, s string, html bool, field Field, source strin
 	if w.s = s[:min(len(s), maxText)]; len(w.s) < len(s) {
 		sc.cap("of a body only the first 256 KB are searched for H.323 addresses")
 	}
-	w.hashes()
 	if !html || len(sc.found) == 0 {
+		w.hashes()
 		w.h323()
 	}
 	if html && len(sc.found) == 0 {
@@ -319,12 +319,12 @@ func (w *scanner) boring(k int) bool {
 	if i < len(s) && s[i] == 's' {
 		i++
 	}
-	if len(s) < i+10 || !fold(s[i:i+9], "%3a%2f%2f") {
+	if len(s) < i+10 || !fold(s[i:i+9], "%3A%2F%2F") {
 		return false
 	}
 	i += 9
 	j := i + hostWidth(s[i:])
-	if j+4 > len(s) || !fold(s[j:j+3], "%2f") {
+	if j+4 > len(s) || !fold(s[j:j+3], "%2F") {
 		return false
 	}
 	if onPremHost(s[i:j]) || w.tracing {

@@ -447,7 +447,7 @@ func init() {
 
 func labelIn(s string, labels []string) bool {
 	for _, l := range labels {
-		if strings.HasPrefix(s, l) && strings.HasPrefix(strings.TrimLeft(s[len(l):], "* "), ":") {
+		if s != "" && s[0] == l[0] && strings.HasPrefix(s, l) && strings.HasPrefix(strings.TrimLeft(s[len(l):], "* "), ":") {
 			return true
 		}
 	}

@@ -103,37 +103,42 @@ func param(query, key string) (value string, ok bool) {
 
 // unescape decodes percent signs, once. What is no escape stays as it is.
 func (a *arena) unescape(s string) string {
-	i := strings.IndexByte(s, '%')
-	if i < 0 {
-		return s
+	if i := strings.IndexByte(s, '%'); i >= 0 {
+		return a.unescapeFrom(s, i)
 	}
+	return s
+}
+
+// unescapeFrom is unescape for a text whose first percent sign is at i.
+func (a *arena) unescapeFrom(s string, i int) string {
 	n := len(a.b)
 	for i >= 0 {
 		a.b = append(a.b, s[:i]...)
-		if i+2 < len(s) && hexval(s[i+1]) >= 0 && hexval(s[i+2]) >= 0 {
-			a.b = append(a.b, byte(hexval(s[i+1])<<4|hexval(s[i+2])))
-			s = s[i+3:]
-		} else {
-			a.b = append(a.b, '%')
-			s = s[i+1:]
+		c := byte('%')
+		if s = s[i+1:]; len(s) >= 2 && hexval(s[0])|hexval(s[1]) >= 0 {
+			c, s = byte(hexval(s[0])<<4|hexval(s[1])), s[2:]
 		}
-		i = strings.IndexByte(s, '%')
+		a.b = append(a.b, c)
+		if i = 0; s == "" || s[0] != '%' { // escapes often stand side by side
+			i = strings.IndexByte(s, '%')
+		}
 	}
 	a.b = append(a.b, s...)
 	return a.since(n)
 }
 
-func hexval(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+// hexval returns the value of a hexadecimal digit, or -1.
+func hexval(c byte) int { return int(hexvals[c]) }
+
+var hexvals = func() (values [256]int8) {
+	for c := range values {
+		values[c] = -1
 	}
-	return -1
-}
+	for i := range 16 {
+		values["0123456789abcdef"[i]], values["0123456789ABCDEF"[i]] = int8(i), int8(i)
+	}
+	return values
+}()
 
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
@@ -143,11 +148,15 @@ func lower(c byte) byte {
 }
 
 // fold reports whether two strings are equal but for the case of ASCII letters.
-func fold(a, b string) bool {
-	if len(a) != len(b) {
-		return false
+func fold(a, b string) bool { return len(a) == len(b) && foldBytes(a, b) }
+
+// foldBytes is fold for strings of one length. Most that are compared differ in
+// their first byte, or are equal as they stand.
+func foldBytes(a, b string) bool {
+	if a == "" || (a[0]^b[0])&^0x20 == 0 && a == b {
+		return true
 	}
-	for i := 0; i < len(a); i++ {
+	for i := range len(a) {
 		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
 			return false
 		}
@@ -165,8 +174,8 @@ func hasSuffixFold(s, suffix string) bool {
 
 // under reports whether host is domain or below it.
 func under(host, domain string) bool {
-	return hasSuffixFold(host, domain) &&
-		(len(host) == len(domain) || host[len(host)-len(domain)-1] == '.')
+	n := len(host) - len(domain)
+	return n >= 0 && (n == 0 || host[n-1] == '.') && fold(host[n:], domain)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -74,6 +74,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()
+	c.importRoutes()
 	c.groupRoutes()
 	c.auditRoutes()
 	c.tokenRoutes()

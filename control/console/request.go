@@ -16,8 +16,9 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 )
 
-// maxBody is the most bytes of a form, files in it included.
-const maxBody = 4 << 20
+// maxBody is the most bytes of a form, files in it included: it has room for a
+// table of control.MaxCSV in base64.
+const maxBody = 8 << 20
 
 // request is a call of a page, with who calls and for which organization.
 type request struct {
@@ -159,7 +160,7 @@ type view struct {
 	CSRF    string
 	User    *control.User
 	Org     *control.Org
-	Orgs    []control.Org // for the switch; only if there is more than one
+	Orgs    []control.Org // for the switch; those that the caller may see
 	MoreOrg bool          // not all of them
 	Menu    []section
 	Flash   *flash
@@ -200,9 +201,7 @@ func (r *request) view(p page) (*view, error) {
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
 		}
-		if len(orgs) > 1 {
-			v.Orgs = orgs
-		}
+		v.Orgs = orgs
 	}
 	v.Menu = r.menu()
 	return v, nil

@@ -53,6 +53,11 @@ type listedRule struct {
 	About       string
 }
 
+// Notable are the problems of the rule that its row does not show anyway.
+func (l listedRule) Notable() []control.RuleProblem {
+	return slices.DeleteFunc(slices.Clone(l.Problems), func(p control.RuleProblem) bool { return p.Warning && l.Disabled })
+}
+
 func (c *Console) rules(r *request) error {
 	d, err := c.stored(r)
 	if err != nil {

@@ -27,9 +27,10 @@ func (p settingsPage) Rows() []screenRow {
 	var out []screenRow
 	for _, row := range screenRows(p.Screen.Meetings, p.Screen.Now) {
 		row.When = row.Start.Format("15:04") + " – " + row.End.Format("15:04")
-		if days := int(row.Start.Sub(p.Screen.Now.Truncate(day)) / day); days > 0 {
-			row.When = text("settings.day", row.When, days)
+		if !row.Start.Before(p.Screen.Now.Truncate(day).Add(day)) {
+			row.When = text("settings.later", row.When, row.Start.Format("Jan 2"))
 		}
+		row.Dial = "" // it is about other settings
 		row.From = row.JoinFrom.Format("15:04")
 		out = append(out, row)
 	}

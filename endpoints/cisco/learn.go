@@ -64,10 +64,8 @@ func (e *Endpoint) learn(ctx context.Context) error {
 		none:    roomos.Allows(roomos.Protocols, "None", version),
 		icons:   roomos.Allows(roomos.Platforms, "Other", version),
 	}
-	rtc := roomos.Allows(roomos.Protocols, "WebRTC", version) &&
-		(e.opts.WebRTC == WebRTCOn || e.opts.WebRTC == WebRTCAuto && registered && hasWebRTC(product))
-	can.teamsRTC = rtc
-	can.meetRTC = rtc && (e.opts.WebRTC == WebRTCOn || version.AtLeast(11, 0))
+	can.teamsRTC = e.opts.WebRTC.allows(version, product, registered)
+	can.meetRTC = can.teamsRTC && (e.opts.WebRTC == WebRTCOn || version.AtLeast(11, 0))
 	e.adopt(can)
 	e.learnedAt = time.Now()
 	return nil

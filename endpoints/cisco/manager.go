@@ -54,6 +54,8 @@ type ManagedDevice struct {
 	// Serial and MAC are those of the device; an empty one is not compared. MAC
 	// may be written with or without colons.
 	Serial, MAC string
+	// ExplicitEmpty is ManagerOptions.ExplicitEmpty for this device.
+	ExplicitEmpty bool
 }
 
 // NewManager returns a Manager without devices.
@@ -180,7 +182,7 @@ func (m *Manager) answer(d *managed) []byte {
 	switch {
 	case !ready:
 		// Without <Calendar> the device keeps what it has.
-	case len(list) > 0 || m.opts.ExplicitEmpty:
+	case len(list) > 0 || m.opts.ExplicitEmpty || d.id.ExplicitEmpty:
 		calendar = "<Calendar>" + string(legacyTree(list, ` xmlns="http://www.cisco.com/TelePresence/Bookings/1.0"`)) + "</Calendar>"
 	default:
 		calendar = "<Calendar/>"

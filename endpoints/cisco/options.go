@@ -12,6 +12,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
 )
 
 // Push is a way to write bookings.
@@ -108,17 +110,36 @@ func (o *Options) withDefaults(name string) (*Options, error) {
 		}
 		c.pin = pin
 	}
+	if err := errors.Join(c.WebRTC.check(), checkEncryption(c.Encryption)); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.MaxBookings < 0, c.Timeout < 0, c.Rate < 0, c.Poll < 0, c.Relearn < 0:
 		return nil, errors.New("MaxBookings, Timeout, Rate, Poll and Relearn must not be negative")
 	case c.Push != PushAuto && c.Push != PushBookings && c.Push != PushLegacy:
 		return nil, fmt.Errorf("push %q: want %q or %q, or nothing", c.Push, PushBookings, PushLegacy)
-	case c.WebRTC != WebRTCAuto && c.WebRTC != WebRTCOn && c.WebRTC != WebRTCOff:
-		return nil, fmt.Errorf("webrtc %q: want %q or %q, or nothing", c.WebRTC, WebRTCOn, WebRTCOff)
-	case c.Encryption != "" && c.Encryption != "On" && c.Encryption != "Off":
-		return nil, fmt.Errorf("encryption %q: want On or Off, or nothing", c.Encryption)
 	}
 	return &c, nil
+}
+
+func (w WebRTC) check() error {
+	if w != WebRTCAuto && w != WebRTCOn && w != WebRTCOff {
+		return fmt.Errorf("webrtc %q: want %q or %q, or nothing", w, WebRTCOn, WebRTCOff)
+	}
+	return nil
+}
+
+// allows reports whether a device of that software and product is given links;
+// registered is whether Webex knows it.
+func (w WebRTC) allows(v roomos.Version, product string, registered bool) bool {
+	return roomos.Allows(roomos.Protocols, "WebRTC", v) && (w == WebRTCOn || w == WebRTCAuto && registered && hasWebRTC(product))
+}
+
+func checkEncryption(s string) error {
+	if s != "" && s != "On" && s != "Off" {
+		return fmt.Errorf("encryption %q: want On or Off, or nothing", s)
+	}
+	return nil
 }
 
 // checkHost accepts a host with or without a port.

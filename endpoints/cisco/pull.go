@@ -1,8 +1,10 @@
 package cisco
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,8 +35,8 @@ type PullEndpoint struct {
 	silent time.Duration // after which AlarmSilent holds
 
 	mu       sync.Mutex
+	opts     PullOptions
 	can      abilities
-	max      int
 	meetings []otj.Meeting
 	ready    bool // Show was called
 	tag      string
@@ -46,8 +48,32 @@ type PullEndpoint struct {
 	learned  chan struct{} // a token for Watch; buffered
 }
 
+// PullOptions change how a device that fetches its meetings is treated. The zero
+// value of a field is its default. They mean what those of [Options] mean.
+type PullOptions struct {
+	WebRTC      WebRTC
+	Encryption  string
+	MaxBookings int // default 100
+}
+
+// Set changes the options of the device, which count from the next Show and from
+// its next call.
+func (p *PullEndpoint) Set(o PullOptions) error {
+	err := errors.Join(o.WebRTC.check(), checkEncryption(o.Encryption))
+	if o.MaxBookings < 0 {
+		err = errors.Join(err, errors.New("MaxBookings must not be negative"))
+	}
+	if err != nil {
+		return fmt.Errorf("cisco endpoint %s: %w", p.name, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opts = o
+	return nil
+}
+
 func newPull(name string, silent time.Duration, can abilities) *PullEndpoint {
-	return &PullEndpoint{name: name, silent: silent, can: can, max: 100, made: time.Now(), alarms: map[string]otj.Alarm{}, learned: make(chan struct{}, 1)}
+	return &PullEndpoint{name: name, silent: silent, can: can, made: time.Now(), alarms: map[string]otj.Alarm{}, learned: make(chan struct{}, 1)}
 }
 
 // Dials reports whether the device can join by a, from what it last said of
@@ -66,9 +92,9 @@ func (p *PullEndpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(meetings); n > p.max {
-		meetings = meetings[:p.max]
-		p.alarm(AlarmCapacity, fmt.Sprintf("The room has %d meetings, and %s is given the next %d of them. Show fewer days", n, p.name, p.max))
+	if n, most := len(meetings), cmp.Or(p.opts.MaxBookings, 100); n > most {
+		meetings = meetings[:most]
+		p.alarm(AlarmCapacity, fmt.Sprintf("The room has %d meetings, and %s is given the next %d of them. Show fewer days", n, p.name, most))
 	} else {
 		p.alarm(AlarmCapacity, "")
 	}
@@ -78,7 +104,7 @@ func (p *PullEndpoint) Show(ctx context.Context, meetings []otj.Meeting) error {
 
 // build makes the list of the meetings. The caller holds mu.
 func (p *PullEndpoint) build() error {
-	p.list, _ = p.can.bookings(p.meetings, "")
+	p.list, _ = p.can.bookings(p.meetings, p.opts.Encryption)
 	_, sum, err := putBody(p.list)
 	if err != nil {
 		return endpointError("show meetings", p.name, err)
@@ -173,8 +199,8 @@ func (p *PullEndpoint) called(version, product string, registered, legacy bool) 
 	}
 	can := abilities{version: v, sip: true, h323: true, spark: registered && !legacy, legacy: legacy,
 		none: roomos.Allows(roomos.Protocols, "None", v), icons: roomos.Allows(roomos.Platforms, "Other", v)}
-	can.teamsRTC = !legacy && registered && roomos.Allows(roomos.Protocols, "WebRTC", v) && hasWebRTC(product)
-	can.meetRTC = can.teamsRTC && v.AtLeast(11, 0)
+	can.teamsRTC = !legacy && p.opts.WebRTC.allows(v, product, registered)
+	can.meetRTC = can.teamsRTC && (p.opts.WebRTC == WebRTCOn || v.AtLeast(11, 0))
 	if can == p.can {
 		return
 	}

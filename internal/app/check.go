@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
@@ -60,7 +61,19 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 	}
 	// The endpoints are made once to see that they can be, on servers that
 	// nobody calls.
-	scratch, err := newSite(c.devices())
+	site := c.devices()
+	for i, a := range site.PolyAuth {
+		at := fmt.Sprintf("/site/poly_auth/%d", i)
+		switch {
+		case a != poly.Basic && a != poly.NTLM:
+			k.bad(at, "there is no scheme %q: use %q and %q", a, poly.NTLM, poly.Basic)
+			return k.errs
+		case a == poly.NTLM && site.HTTP:
+			k.bad(at, "NTLM needs the devices' own connections: it cannot be had behind a proxy")
+			return k.errs
+		}
+	}
+	scratch, err := newSite(site)
 	if err != nil {
 		k.bad("/site/url", "%v", err)
 		return k.errs

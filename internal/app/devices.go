@@ -44,6 +44,17 @@ type Device struct {
 	CAFile      string `json:"ca_file"`
 	// TakeOver overwrites the bookings of another system.
 	TakeOver bool `json:"take_over"`
+	// What a Cisco device can do is asked of it and known from documents; these
+	// are for devices that are different. They are as in cisco.Options.
+	Push        string `json:"push"`
+	WebRTC      string `json:"webrtc"`
+	Encryption  string `json:"encryption"`
+	MaxBookings int    `json:"max_bookings"`
+	// SocketAuth is how a WebSocket says who it is: empty or "subprotocol".
+	SocketAuth string `json:"socket_auth"`
+	// ExplicitEmpty is for a device that calls as it does TMS, and keeps its last
+	// meeting on the screen.
+	ExplicitEmpty bool `json:"explicit_empty"`
 	// Token is the form in which a Poly device reads the address: full, split or
 	// none.
 	Token string `json:"token"`
@@ -110,7 +121,8 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 	case d.Password == "":
 		return nil, errors.New(`a Cisco device needs a "password", "password_file" or "password_env"`)
 	}
-	opts := &cisco.Options{Name: room, Fingerprint: d.Fingerprint, TakeOver: d.TakeOver}
+	opts := d.ciscoOptions(room)
+	opts.Fingerprint = d.Fingerprint
 	if d.CAFile != "" {
 		var err error
 		if opts.CA, err = readPool(d.CAFile); err != nil {
@@ -119,7 +131,7 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 	}
 	creds := cisco.Password{User: d.Username, Password: d.Password}
 	if d.Via == "websocket" {
-		return cisco.NewWebSocket(d.Address, creds, cisco.SocketHeader, opts)
+		return cisco.NewWebSocket(d.Address, creds, cisco.SocketAuth(d.SocketAuth), opts)
 	}
 	e, err := cisco.New(d.Address, creds, opts)
 	if err != nil || d.FeedbackSlot == 0 {
@@ -134,6 +146,14 @@ func newCiscoPush(s *Site, room string, d Device) (otj.Endpoint, error) {
 	return e, nil
 }
 
+func (d *Device) ciscoOptions(room string) *cisco.Options {
+	return &cisco.Options{Name: room, TakeOver: d.TakeOver, Push: cisco.Push(d.Push), WebRTC: cisco.WebRTC(d.WebRTC), Encryption: d.Encryption, MaxBookings: d.MaxBookings}
+}
+
+func (d *Device) pullOptions() cisco.PullOptions {
+	return cisco.PullOptions{WebRTC: cisco.WebRTC(d.WebRTC), Encryption: d.Encryption, MaxBookings: d.MaxBookings}
+}
+
 // newCiscoCloud makes the endpoint of a device that is called through Webex.
 func newCiscoCloud(s *Site, room string, d Device) (otj.Endpoint, error) {
 	switch {
@@ -146,7 +166,7 @@ func newCiscoCloud(s *Site, room string, d Device) (otj.Endpoint, error) {
 	if err != nil {
 		return nil, &MemberError{"webex", err}
 	}
-	return cisco.NewCloud(d.Address, o.tokens, &cisco.CloudOptions{BaseURL: d.webex.BaseURL, Client: o.client}, &cisco.Options{Name: room, TakeOver: d.TakeOver})
+	return cisco.NewCloud(d.Address, o.tokens, &cisco.CloudOptions{BaseURL: d.webex.BaseURL, Client: o.client}, d.ciscoOptions(room))
 }
 
 // newCiscoMacro makes the endpoint of a device on which a macro runs.
@@ -164,7 +184,7 @@ func newCiscoMacro(s *Site, _ string, d Device) (otj.Endpoint, error) {
 		if e, err = s.macros.Device(d.ID); err != nil {
 			return nil, &MemberError{"id", err}
 		}
-		return func() { s.macros.Remove(d.ID) }, nil
+		return func() { s.macros.Remove(d.ID) }, e.Set(d.pullOptions())
 	})
 	if err != nil {
 		return nil, err
@@ -185,7 +205,10 @@ func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 	}
 	var e *cisco.PullEndpoint
 	err := s.add("tms "+string(d.Password), func() (remove func(), err error) {
-		e, err = s.manager.Device(cisco.ManagedDevice{Name: room, Path: d.Password, Serial: d.Serial, MAC: d.MAC})
+		e, err = s.manager.Device(cisco.ManagedDevice{Name: room, Path: d.Password, Serial: d.Serial, MAC: d.MAC, ExplicitEmpty: d.ExplicitEmpty})
+		if err == nil {
+			err = e.Set(d.pullOptions())
+		}
 		return func() { s.manager.Remove(d.Password) }, err
 	})
 	if err != nil {

@@ -41,6 +41,9 @@ type SiteConfig struct {
 	// State is a folder in which is kept what has to outlive a restart: the
 	// sums of the macros' tokens, and the refresh tokens that Webex renews.
 	State string `json:"state"`
+	// PolyAuth are the schemes that Poly devices are offered, in this order:
+	// NTLM, which needs TLS here, and Basic.
+	PolyAuth []poly.Scheme `json:"poly_auth"`
 }
 
 // devices is where devices call: Site, completed by what the control centre has
@@ -99,7 +102,7 @@ func newSite(c SiteConfig) (*Site, error) {
 	}
 	// The proxy in front has TLS where the program has not. NTLM would need the
 	// devices' own connections, so it is only on without one.
-	opts := &poly.Options{URL: c.URL, AllowHTTP: c.HTTP}
+	opts := &poly.Options{URL: c.URL, AllowHTTP: c.HTTP, Auth: c.PolyAuth}
 	if !c.HTTP {
 		s.ntlmKey = make([]byte, 32)
 		_, _ = rand.Read(s.ntlmKey)

@@ -238,6 +238,12 @@ func TestSiteConfigErrors(t *testing.T) {
 		{`"username": "poly-1", `, ``, `a Poly device needs a "username"`},
 		{`"username": "feed-1", "password": "sixteen characters"`, `"username": "feed-1", "password": "short"`, `of 16 characters or more; otj secret makes one`},
 		{`https://hook.example/otj`, `http://hook.example/otj`, `https`},
+		{`"state": "state"`, `"state": "state", "poly_auth": ["Digest"]`, `there is no scheme "Digest"`},
+		{`"cert_file": "site.crt", "key_file": "site.key"`, `"http": true, "poly_auth": ["Basic", "NTLM"]`, `behind a proxy`},
+		{`"address": "device-1"`, `"address": "device-1", "webrtc": "always"`, `webrtc "always"`},
+		{`"id": "fjord"`, `"id": "fjord", "webrtc": "always"`, `webrtc "always"`},
+		{`"id": "fjord"`, `"id": "fjord", "max_bookings": -1`, `must not be negative`},
+		{`"serial": "SERIAL"`, `"serial": "SERIAL", "encryption": "Maybe"`, `encryption "Maybe"`},
 		{`"via": "macro"`, `"via": "pigeon"`, `use https, websocket, cloud, macro or tms`},
 		{`{"type": "feed", "username": "feed-1"`, `{"type": "poly", "username": "poly-1"`, `room "Poly" has the same device`},
 	} {
