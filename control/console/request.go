@@ -79,6 +79,7 @@ func (c *Console) signedIn(pattern string, h handler) {
 
 // inOrg registers a page of an organization, for those who may do action there.
 func (c *Console) inOrg(pattern string, action control.Action, h handler) {
+	c.routes = append(c.routes, route{pattern, action})
 	c.signedIn(pattern, func(r *request) error {
 		org, err := c.centre.Org(r.Context(), r.actor, r.PathValue("org"))
 		if err != nil {
