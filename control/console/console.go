@@ -78,6 +78,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.liveRoutes()
 	c.ruleRoutes()
 	c.settingsRoutes()
+	c.readinessRoutes()
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()

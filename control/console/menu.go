@@ -23,6 +23,8 @@ var (
 	}{
 		{"", []entry{
 			{"menu.overview", "", control.ReadCompany},
+			{"menu.alarms", "alarms", control.ReadCompany},
+			{"menu.readiness", "readiness", control.ReadCompany},
 		}},
 		{"menu.rooms", []entry{
 			{"menu.systems", "systems", control.ReadCompany},

@@ -12,6 +12,10 @@ import (
 // findingBadges are the colours of results.
 var findingBadges = map[readiness.Result]string{readiness.Fail: "bad", readiness.Warn: "warn", readiness.Unknown: "off", readiness.Pass: "good"}
 
+func findingBadge(r readiness.Result) badge {
+	return badge{findingBadges[r], text("readiness.result." + string(r))}
+}
+
 // roomPage is a room right now.
 type roomPage struct {
 	control.SystemLive
