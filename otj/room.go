@@ -26,7 +26,8 @@ type Room struct {
 	// Sources are the room's calendars, one or more. The device shows the
 	// meetings of all of them. One that cannot be read keeps what was last read
 	// from it; after a start nothing is shown until each has been read once, or
-	// for ten minutes if one fails while another does not.
+	// for ten minutes if one fails while another does not. A room that has lost a
+	// mailbox loses its meetings at once, even if the others cannot be read.
 	Sources []Source
 	// Endpoint is the room's device.
 	Endpoint Endpoint
