@@ -66,3 +66,17 @@ type Delta struct {
 type Notifier interface {
 	Notify(ctx context.Context, mailboxes []string, wake func(mailbox string)) error
 }
+
+// Coverage is a Notifier that knows which mailboxes it hears of. Without it, a
+// notifier is taken to hear of all for as long as Notify runs.
+//
+// A notifier with coverage
+//   - reports a mailbox as covered only while it would hear of a change;
+//   - says why not, with an error for the administrator, unless it just has not
+//     come to it yet: the mailbox has to be polled meanwhile;
+//   - calls wake for a mailbox whose coverage begins or ends.
+type Coverage interface {
+	Notifier
+	// Notified reports whether changes of mailbox are told of now.
+	Notified(mailbox string) (ok bool, why error)
+}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type Centre struct {
 	store Store
 	keys  *Keys
 	opts  Options
+	hooks *poster
 }
 
 // Options are what a Centre takes besides its store and keys. The zero value
@@ -37,6 +39,11 @@ type Options struct {
 	// Live is the service that keeps the devices. Without it nothing can be said
 	// of what rooms show, and calendars cannot be asked.
 	Live Live
+	// PrivateHooks lets companies name addresses for alarms that lie inside of the
+	// server's own network. HookTLS, unless nil, is the TLS configuration of calls
+	// to such addresses: further roots, say.
+	PrivateHooks bool
+	HookTLS      *tls.Config
 	// Changed is called after every change that devices or calendars could
 	// notice, with the company's ID, or "" for all. It must not block.
 	Changed func(company string)
@@ -68,6 +75,7 @@ func New(store Store, keys *Keys, opts *Options) (*Centre, error) {
 	if c.opts.Logger == nil {
 		c.opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.hooks = newPoster(c.opts.PrivateHooks, c.opts.HookTLS)
 	return c, nil
 }
 

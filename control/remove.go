@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -106,6 +107,13 @@ func plan(tx Tx, actor Actor, kind, id string) (r removal, last func(*change, in
 			}
 			return err
 		})
+	case "alarm_hook":
+		return planOf(tx, actor, id, func(r *removal, h AlarmHook) error {
+			r.steps = append(r.steps, func(ch *change) error {
+				return errors.Join(ch.keepSecret("", "alarm_hook", h.ID, hookKey, ""), ch.dropHookState(h.ID))
+			})
+			return nil
+		})
 	case "user":
 		u, err := get[User](tx, id)
 		if err != nil {
@@ -180,7 +188,7 @@ func planSecret(tx Tx, r *removal, kind, id string) error {
 
 // planCompany takes everything of a company along, its log and secrets too.
 func planCompany(tx Tx, r *removal, o Org) error {
-	for _, kind := range []string{"system", "group", "mailbox", "provider", "tenant", "processing", "user"} {
+	for _, kind := range []string{"system", "group", "mailbox", "provider", "tenant", "processing", "alarm_hook", "user"} {
 		n, err := tx.Count(kind, o.ID)
 		if err != nil {
 			return err
@@ -190,7 +198,7 @@ func planCompany(tx Tx, r *removal, o Org) error {
 		}
 	}
 	r.steps = append(r.steps, func(ch *change) error {
-		for _, kind := range []string{"secret", "system", "group", "mailbox", "provider", "tenant", "processing", "token", "session", "look", "user", "audit"} {
+		for _, kind := range []string{"secret", "system", "group", "mailbox", "provider", "tenant", "processing", "alarm_hook", "hookstate", "report", "token", "session", "look", "user", "audit"} {
 			for {
 				records, err := ch.List(kind, o.ID, Cursor{}, PageLimit)
 				if err != nil {

@@ -86,15 +86,19 @@ func (f *feed) snapshot() (SourceStatus, alarms) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	st := f.status
-	raised := maps.Clone(f.alarms)
-	if f.notifier != nil {
-		var why string
-		st.Notified, why = f.notifier.healthy()
-		if why != "" {
-			raised[AlarmNotify] = Alarm{Code: AlarmNotify, Text: why, Since: f.notifier.failingSince()}
-		}
+	st.Notified = f.hears()
+	return st, maps.Clone(f.alarms)
+}
+
+// hears reports whether the provider tells of changes of this calendar, and
+// raises or ends the alarm about that. f.mu is held.
+func (f *feed) hears() bool {
+	if f.notifier == nil {
+		return false
 	}
-	return st, raised
+	ok, why := f.notifier.hears(f.src.Mailbox)
+	f.alarms.set(AlarmNotify, why)
+	return ok
 }
 
 // events returns what is known of the calendar, for an engine: ok is false
@@ -201,10 +205,10 @@ func (f *feed) interval() time.Duration {
 			d = p
 		}
 	}
-	if f.notifier != nil {
-		if ok, _ := f.notifier.healthy(); ok {
-			d = max(d, o.SafetyPoll)
-		}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hears() {
+		d = max(d, o.SafetyPoll)
 	}
 	return vary(d)
 }
@@ -453,120 +457,4 @@ func (f *feed) entry(ev *calendar.Event, old *entry) *entry {
 	en.ev = *ev
 	en.ev.Body, en.ev.Properties, en.ev.Links = calendar.Body{}, nil, nil
 	return en
-}
-
-// notifier hears of changes from a provider.
-type notifier struct {
-	svc      *Service
-	provider calendar.Notifier
-	stop     context.CancelFunc
-
-	mu        sync.Mutex
-	mailboxes []string
-	changed   chan struct{} // closed when mailboxes is replaced
-	running   bool
-	why       string // it does not run
-	since     time.Time
-	health    chan struct{} // closed when running changes
-}
-
-func newNotifier(svc *Service, p calendar.Notifier) *notifier {
-	return &notifier{svc: svc, provider: p, changed: make(chan struct{}), health: make(chan struct{})}
-}
-
-func (n *notifier) set(mailboxes []string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !slices.Equal(n.mailboxes, mailboxes) {
-		n.mailboxes = mailboxes
-		close(n.changed)
-		n.changed = make(chan struct{})
-	}
-}
-
-func (n *notifier) healthy() (bool, string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.running, n.why
-}
-
-func (n *notifier) failingSince() time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.since
-}
-
-// changes returns a channel that is closed when healthy changes. That of a nil
-// notifier never is.
-func (n *notifier) changes() <-chan struct{} {
-	if n == nil {
-		return nil
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.health
-}
-
-func (n *notifier) setRunning(running bool, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if running == n.running && err == nil {
-		return
-	}
-	n.running, n.why = running, ""
-	if err != nil {
-		n.why = fmt.Sprintf("Changes are found by polling only, because notifications do not work: %v", err)
-		n.since = time.Now().UTC()
-	}
-	close(n.health)
-	n.health = make(chan struct{})
-}
-
-func (n *notifier) run(ctx context.Context) {
-	for failures := 1; ; failures++ {
-		n.mu.Lock()
-		mailboxes, changed := slices.Clone(n.mailboxes), n.changed
-		n.mu.Unlock()
-		nctx, cancel := context.WithCancel(ctx)
-		done := make(chan error, 1)
-		n.setRunning(true, nil)
-		started := time.Now()
-		go func() {
-			done <- n.svc.guard("the calendar's provider", func() error {
-				return n.provider.Notify(nctx, mailboxes, func(mailbox string) {
-					n.svc.askFor(n.provider, mailbox)
-				})
-			})
-		}()
-		var err error
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		case err = <-done:
-			done <- nil
-			if err == nil {
-				err = errors.New("the provider has stopped them")
-			}
-		}
-		cancel()
-		<-done
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil { // other mailboxes
-			failures = 0
-			continue
-		}
-		n.svc.opts.Logger.Warn("notifications of calendar changes do not work", "error", err)
-		n.setRunning(false, err)
-		if time.Since(started) > n.svc.opts.RetryMax {
-			failures = 1
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-time.After(n.svc.retry(failures)):
-		}
-	}
 }

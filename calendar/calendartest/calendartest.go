@@ -1,7 +1,7 @@
 // Package calendartest checks that a calendar provider keeps the contract of
-// package calendar: [calendar.Provider], and [calendar.Syncer] and
-// [calendar.Notifier] where the provider implements them. It also has [Memory],
-// a provider for tests.
+// package calendar: [calendar.Provider], and [calendar.Syncer],
+// [calendar.Notifier] and [calendar.Coverage] where the provider implements
+// them. It also has [Memory], a provider for tests.
 //
 // Each rule of the contract is a case of its own. A case that fails prints the
 // rule and where it stands. In a test of the provider:
@@ -145,6 +145,10 @@ func (c *testCase) run(newHarness NewHarness) error {
 		if _, ok := h.Provider.(calendar.Notifier); !ok {
 			return skipped("the provider is no calendar.Notifier")
 		}
+	case "Coverage":
+		if _, ok := h.Provider.(calendar.Coverage); !ok {
+			return skipped("the provider is no calendar.Coverage")
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -157,7 +161,7 @@ func (c *testCase) run(newHarness NewHarness) error {
 		return skipped(err.Error())
 	}
 	return fmt.Errorf("%w\n\tthe rule: a %s %s\n\t(calendar.%s in calendar/provider.go; the case is at %s)",
-		err, map[string]string{"Provider": "provider", "Syncer": "syncer", "Notifier": "notifier"}[c.iface], c.rule, c.iface, c.source)
+		err, map[string]string{"Provider": "provider", "Syncer": "syncer", "Notifier": "notifier", "Coverage": "notifier with coverage"}[c.iface], c.rule, c.iface, c.source)
 }
 
 // skipped is the reason why a case was not run.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,7 @@ type broken struct {
 	events func(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error)
 	sync   func(ctx context.Context, mailbox string, w calendar.Window, token string) (calendar.Delta, error)
 	notify func(ctx context.Context, mailboxes []string, wake func(string)) error
+	covers func(mailbox string) (bool, error)
 }
 
 func (b *broken) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
@@ -120,6 +122,13 @@ func (b *broken) Notify(ctx context.Context, mailboxes []string, wake func(strin
 		return b.Memory.Notify(ctx, mailboxes, wake)
 	}
 	return b.notify(ctx, mailboxes, wake)
+}
+
+func (b *broken) Notified(mailbox string) (bool, error) {
+	if b.covers == nil {
+		return b.Memory.Notified(mailbox)
+	}
+	return b.covers(mailbox)
 }
 
 // Each of these breaks one rule, and the case for that rule finds it, and no
@@ -293,10 +302,16 @@ func TestBrokenProvidersFailTheirCase(t *testing.T) {
 			}
 		},
 		"notifier/blocks": func(m *Memory, b *broken) {
+			var stopped atomic.Bool
 			b.notify = func(ctx context.Context, mailboxes []string, wake func(string)) error {
 				go m.Notify(context.WithoutCancel(ctx), mailboxes, wake)
 				<-ctx.Done()
+				stopped.Store(true)
 				return nil
+			}
+			b.covers = func(mailbox string) (bool, error) {
+				ok, err := m.Notified(mailbox)
+				return ok && !stopped.Load(), err
 			}
 		},
 		"notifier/lasts": func(m *Memory, b *broken) {
@@ -311,6 +326,29 @@ func TestBrokenProvidersFailTheirCase(t *testing.T) {
 					wake(mailbox)
 				})
 				return errors.Join(err, context.Cause(ctx))
+			}
+		},
+		"coverage/covered": func(m *Memory, b *broken) {
+			b.covers = func(mailbox string) (bool, error) {
+				ok, err := m.Notified(mailbox)
+				return ok || err == nil, err
+			}
+		},
+		"coverage/why": func(m *Memory, b *broken) {
+			b.covers = func(mailbox string) (bool, error) {
+				ok, _ := m.Notified(mailbox)
+				return ok, nil
+			}
+		},
+		"coverage/wakes": func(m *Memory, b *broken) {
+			b.notify = func(ctx context.Context, mailboxes []string, wake func(string)) error {
+				begun := map[string]bool{}
+				return m.Notify(ctx, mailboxes, func(mailbox string) {
+					if begun[mailbox] {
+						wake(mailbox)
+					}
+					begun[mailbox] = true
+				})
 			}
 		},
 	} {

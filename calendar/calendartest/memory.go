@@ -15,7 +15,8 @@ import (
 
 // Memory is a provider whose calendars are in memory: the reference for the
 // contract, and the provider for the tests of other packages. It implements
-// [calendar.Provider], [calendar.Syncer] and [calendar.Notifier].
+// [calendar.Provider], [calendar.Syncer], [calendar.Notifier] and
+// [calendar.Coverage].
 //
 // A mailbox exists from the first call of Set on. A Memory is safe for
 // concurrent use; its zero value is not usable, see [NewMemory].
@@ -52,7 +53,7 @@ type watcher struct {
 
 var (
 	_ calendar.Syncer   = (*Memory)(nil)
-	_ calendar.Notifier = (*Memory)(nil)
+	_ calendar.Coverage = (*Memory)(nil)
 )
 
 // NewMemory returns a provider without mailboxes.
@@ -154,6 +155,9 @@ func (m *Memory) Interrupt() (restore func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.down++
+	for w := range m.watchers {
+		m.wakeAll(w)
+	}
 	return sync.OnceFunc(func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -161,11 +165,18 @@ func (m *Memory) Interrupt() (restore func()) {
 			return
 		}
 		for w := range m.watchers {
-			for mailbox := range w.mailboxes {
-				w.wake(mailbox)
-			}
+			m.wakeAll(w)
 		}
 	})
+}
+
+// wakeAll wakes the mailboxes of a watcher that exist.
+func (m *Memory) wakeAll(w *watcher) {
+	for mailbox := range w.mailboxes {
+		if m.boxes[mailbox] != nil {
+			w.wake(mailbox)
+		}
+	}
 }
 
 // Calls returns how often a mailbox was read, by Events and Sync.
@@ -248,6 +259,7 @@ func (m *Memory) Notify(ctx context.Context, mailboxes []string, wake func(mailb
 	}
 	m.mu.Lock()
 	m.watchers[w] = true
+	m.wakeAll(w)
 	m.mu.Unlock()
 	defer func() {
 		m.mu.Lock()
@@ -268,6 +280,24 @@ func (m *Memory) Notify(ctx context.Context, mailboxes []string, wake func(mailb
 			wake(name)
 		}
 	}
+}
+
+// Notified implements [calendar.Coverage].
+func (m *Memory) Notified(mailbox string) (ok bool, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for w := range m.watchers {
+		switch {
+		case !w.mailboxes[mailbox]:
+		case m.boxes[mailbox] == nil:
+			return false, failure(mailbox, calendar.ErrNotFound)
+		case m.down > 0:
+			return false, failure(mailbox, calendar.ErrUnavailable)
+		default:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // begin counts a call and waits where that is asked for.

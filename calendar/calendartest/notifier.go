@@ -166,18 +166,9 @@ type watching struct {
 	seen map[string]bool
 }
 
-// watch calls Notify for the mailboxes of the harness. It returns when
-// notifications arrive, which it finds out by changing the calendar.
-func watch(ctx context.Context, h *Harness) (*watching, error) {
-	w := &watching{h: h, mailboxes: []string{h.Mailbox}, done: make(chan error, 1), wakes: make(chan struct{}, 1), seen: make(map[string]bool)}
-	if h.Other != "" {
-		w.mailboxes = append(w.mailboxes, h.Other)
-	}
-	for _, mailbox := range w.mailboxes {
-		if err := h.setIn(mailbox, at("first", 0, 9)); err != nil {
-			return nil, err
-		}
-	}
+// begin calls Notify for mailboxes.
+func begin(ctx context.Context, h *Harness, mailboxes ...string) *watching {
+	w := &watching{h: h, mailboxes: mailboxes, done: make(chan error, 1), wakes: make(chan struct{}, 1), seen: make(map[string]bool)}
 	ctx, w.cancel = context.WithCancel(ctx)
 	go func() {
 		w.done <- h.Provider.(calendar.Notifier).Notify(ctx, slices.Clone(w.mailboxes), func(mailbox string) {
@@ -190,6 +181,22 @@ func watch(ctx context.Context, h *Harness) (*watching, error) {
 			}
 		})
 	}()
+	return w
+}
+
+// watch calls Notify for the mailboxes of the harness. It returns when
+// notifications arrive, which it finds out by changing the calendar.
+func watch(ctx context.Context, h *Harness) (*watching, error) {
+	mailboxes := []string{h.Mailbox}
+	if h.Other != "" {
+		mailboxes = append(mailboxes, h.Other)
+	}
+	for _, mailbox := range mailboxes {
+		if err := h.setIn(mailbox, at("first", 0, 9)); err != nil {
+			return nil, err
+		}
+	}
+	w := begin(ctx, h, mailboxes...)
 	// It may take a moment until the first change is noticed.
 	deadline := time.Now().Add(h.Patience)
 	for i := 0; ; i++ {

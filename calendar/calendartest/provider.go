@@ -12,7 +12,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 )
 
-var cases = slices.Concat(providerCases, syncerCases, notifierCases)
+var cases = slices.Concat(providerCases, syncerCases, notifierCases, coverageCases)
 
 var providerCases = []testCase{
 	{

@@ -15,7 +15,6 @@ package msgraph
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +29,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
-	"github.com/onetouchjoin/onetouchjoin/internal/graphjson"
 )
 
 // Options changes how a Provider works. The zero value is usable.
@@ -46,6 +44,10 @@ type Options struct {
 	// PageSize is the number of events that are asked for at a time: up to 1,000.
 	// The default is 100.
 	PageSize int
+	// DeltaWindow is the longest window that Sync reads whole each time. In longer
+	// ones it asks for changes only. The default is 48 h; with a negative one it
+	// always asks for changes.
+	DeltaWindow time.Duration
 	// Timeout is for one request. The default is 30 s.
 	Timeout time.Duration
 
@@ -70,6 +72,7 @@ func (o *Options) withDefaults() Options {
 		d.Cloud.Graph = Global.Graph
 	}
 	d.PageSize = min(cmp.Or(max(d.PageSize, 0), 100), 1000)
+	d.DeltaWindow = cmp.Or(d.DeltaWindow, 48*time.Hour)
 	d.Timeout = cmp.Or(max(d.Timeout, 0), 30*time.Second)
 	d.DailyQuota = cmp.Or(d.DailyQuota, DefaultDailyQuota)
 	d.MinPoll = cmp.Or(max(d.MinPoll, 0), 30*time.Second)
@@ -112,11 +115,12 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Provider is a [calendar.Provider]. It is for one tenant, and safe for
+// Provider is a [calendar.Provider] and a [calendar.Syncer]. It is for one tenant, and safe for
 // concurrent use.
 type Provider struct {
 	opts   Options
-	bad    error // why the options cannot be used
+	prefer []string // in delta queries
+	bad    error    // why the options cannot be used
 	base   *url.URL
 	client *http.Client
 	tokens tokens
@@ -135,8 +139,9 @@ type Provider struct {
 type box struct {
 	gate gate
 
-	mu    sync.Mutex
-	pause time.Time // nothing is sent before
+	mu     sync.Mutex
+	pause  time.Time // nothing is sent before
+	states []*state
 }
 
 func (b *box) pausedUntil() time.Time {
@@ -153,7 +158,7 @@ func (b *box) pauseUntil(t time.Time) {
 	}
 }
 
-var _ calendar.Provider = (*Provider)(nil)
+var _ calendar.Syncer = (*Provider)(nil)
 
 // New returns a provider that authenticates with cred, such as a credential of
 // azidentity. It makes no request, and starts no goroutine. What is wrong with
@@ -165,6 +170,7 @@ func New(cred azcore.TokenCredential, opts *Options) *Provider {
 	if p.bad == nil {
 		p.bad = o.check()
 	}
+	p.prefer = append(slices.Clone(preferences), "odata.maxpagesize="+strconv.Itoa(o.PageSize))
 	if p.bad == nil {
 		p.tokens = tokens{cred: cred, scope: p.base.Scheme + "://" + p.base.Host + "/.default", turn: make(chan struct{}, 1)}
 	}
@@ -223,121 +229,12 @@ func (p *Provider) CheckAccess(ctx context.Context, mailbox string) error {
 
 // Events implements [calendar.Provider].
 func (p *Provider) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
-	events, requests, err := p.view(ctx, mailbox, w)
-	p.readers.read(mailbox, requests)
+	var g pages
+	events, err := p.view(ctx, mailbox, w, &g)
+	p.readers.read(mailbox, g.requests)
 	var partial *calendar.PartialError
 	if err == nil || errors.As(err, &partial) {
 		p.worked.Store(true)
 	}
 	return events, err
-}
-
-const (
-	maxPages = 100 // of 100 events, by default: no room has that many in a window
-	fields   = "id,iCalUId,seriesMasterId,type,changeKey,lastModifiedDateTime,subject,organizer,isOrganizer," +
-		"start,end,isAllDay,isCancelled,showAs,sensitivity,responseStatus,location,locations,body,bodyPreview," +
-		"onlineMeeting,onlineMeetingUrl"
-)
-
-// preferences go with every request for events: none of the first page's last.
-var preferences = []string{`IdType="ImmutableId"`, `outlook.timezone="UTC"`, `outlook.body-content-type="html"`}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// page is a page of events.
-type page struct {
-	Value []item `json:"value"`
-	Next  string `json:"@odata.nextLink"`
-	Delta string `json:"@odata.deltaLink"`
-}
-
-// item is an event that may not be readable, without harm to its neighbours.
-type item struct {
-	graphjson.Event
-	err error
-}
-
-func (i *item) UnmarshalJSON(data []byte) error {
-	i.err = json.Unmarshal(data, &i.Event)
-	return nil
-}
-
-// view reads calendarView. It also returns the number of requests.
-func (p *Provider) view(ctx context.Context, mailbox string, w calendar.Window) (_ []calendar.Event, requests int, _ error) {
-	r := &request{op: readCalendar, mailbox: mailbox, prefer: preferences}
-	at, err := p.user(r)
-	if err != nil {
-		return nil, 0, err
-	}
-	r.url = at + "/calendarView?" + url.Values{"startDateTime": {stamp(w.From)}, "endDateTime": {stamp(w.To)}, "$select": {fields}, "$top": {strconv.Itoa(p.opts.PageSize)}}.Encode()
-	var found collection
-	seen := map[string]bool{}
-	for {
-		if seen[r.url] || len(seen) == maxPages {
-			return nil, len(seen), p.fail(r, fmt.Errorf("%w: Graph's pages do not end", calendar.ErrUnavailable), "")
-		}
-		seen[r.url] = true
-		var out page
-		r.out = &out
-		if err := p.send(ctx, r); err != nil {
-			return nil, len(seen), err
-		}
-		if out.Value == nil {
-			return nil, len(seen), p.fail(r, fmt.Errorf("%w: the answer is not a list of events", calendar.ErrUnavailable), "Check that no proxy answers in the place of Graph.")
-		}
-		for i := range out.Value {
-			found.add(&out.Value[i], w)
-		}
-		if out.Next == "" {
-			events, err := found.events(mailbox)
-			return events, len(seen), err
-		}
-		r.url = out.Next
-	}
-}
-
-// collection is the events of a calendar, each once.
-type collection struct {
-	byID map[string]calendar.Event
-	bad  []calendar.EventError
-}
-
-func (c *collection) add(i *item, w calendar.Window) {
-	e, err := i.event()
-	switch {
-	case err != nil:
-		c.bad = append(c.bad, calendar.EventError{ID: e.ID, UID: e.UID, Err: err})
-	case w.Overlaps(e.Start, e.End):
-		if c.byID == nil {
-			c.byID = map[string]calendar.Event{}
-		}
-		c.byID[e.ID] = e
-	}
-}
-
-// event is what the item says, or why it cannot be read.
-func (i *item) event() (calendar.Event, error) {
-	if i.err != nil {
-		return calendar.Event{ID: i.ID, UID: i.ICalUID}, i.err
-	}
-	e, err := i.Calendar()
-	if err == nil && (e.ID == "" || e.Start.IsZero() || e.End.IsZero()) {
-		err = errors.New("the event has no id, start or end")
-	}
-	return e, err
-}
-
-// events returns the events in order, and a *PartialError if some are bad.
-func (c *collection) events(mailbox string) ([]calendar.Event, error) {
-	events := make([]calendar.Event, 0, len(c.byID))
-	for _, e := range c.byID {
-		events = append(events, e)
-	}
-	slices.SortFunc(events, func(a, b calendar.Event) int {
-		return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.ID, b.ID))
-	})
-	if len(c.bad) > 0 {
-		return events, &calendar.PartialError{Mailbox: mailbox, Bad: c.bad}
-	}
-	return events, nil
 }

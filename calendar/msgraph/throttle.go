@@ -136,6 +136,7 @@ type budget struct {
 	mu     sync.Mutex
 	tokens float64
 	at     time.Time // of tokens
+	owed   float64   // to those who were sent away, and come back in their turn
 	hours  [24]int   // requests by hour
 	hour   int64     // of the newest
 }
@@ -152,7 +153,7 @@ func hourOf(t time.Time) int64 { return t.Unix() / 3600 }
 func (b *budget) rate() float64 { return float64(b.perDay) * (1 - burstShare) / 86_400 }
 
 // take takes n requests. They may be sent after wait; if that is longer than
-// patience, ok is false and nothing was taken.
+// patience, ok is false, nothing was taken, and wait is when to come again.
 func (b *budget) take(n int, patience time.Duration) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -161,6 +162,9 @@ func (b *budget) take(n int, patience time.Duration) (wait time.Duration, ok boo
 		wait = time.Duration(math.Ceil(lack / b.rate() * float64(time.Second)))
 	}
 	if wait > patience {
+		// Everybody gets another time, lest all come back at once.
+		wait += time.Duration(b.owed / b.rate() * float64(time.Second))
+		b.owed = min(b.owed+float64(n), float64(b.perDay)*burstShare)
 		return wait, false
 	}
 	b.tokens -= float64(n)
@@ -181,6 +185,7 @@ func (b *budget) refill() {
 	now := time.Now()
 	if d := now.Sub(b.at); d > 0 {
 		b.tokens = min(b.tokens+d.Seconds()*b.rate(), float64(b.perDay)*burstShare)
+		b.owed = max(0, b.owed-d.Seconds()*b.rate())
 	}
 	b.at = now
 	for h := hourOf(now); b.hour < h; {

@@ -35,6 +35,9 @@ func (c *Console) audit(r *request) error {
 	}
 	for _, e := range p.Items {
 		line := auditLine{AuditEntry: e, Kind: hint("audit.kind." + e.Object), What: hint("audit.what." + e.What), Changes: differences(e.Before, e.After)}
+		if name := nameIn(e.After, e.Before); name != "" {
+			line.Name = name
+		}
 		if line.Kind == "" {
 			line.Kind = e.Object
 		}
@@ -50,6 +53,18 @@ func (c *Console) audit(r *request) error {
 		data.Pager.Next = r.URL.Path + "?after=" + url.QueryEscape(p.Next)
 	}
 	return r.show(page{Template: "audit", Title: text("menu.audit"), Data: data})
+}
+
+// nameIn returns the name of an object as it was typed, from the first of its
+// states that has one: the entry has it in lower case.
+func nameIn(states ...json.RawMessage) string {
+	for _, data := range states {
+		var v struct{ Name string }
+		if json.Unmarshal(data, &v) == nil && v.Name != "" {
+			return v.Name
+		}
+	}
+	return ""
 }
 
 // silent are fields that change with every change, or say what the line says.

@@ -49,6 +49,13 @@ type Console struct {
 	opts   Options
 	mux    *http.ServeMux
 	cross  *http.CrossOriginProtection
+	routes []route // those of organizations
+}
+
+// route is a page of an organization, and what one has to be allowed to do there.
+type route struct {
+	pattern string
+	action  control.Action
 }
 
 // New returns a Console. It starts nothing.
@@ -73,6 +80,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()
+	c.importRoutes()
 	c.groupRoutes()
 	c.auditRoutes()
 	c.tokenRoutes()

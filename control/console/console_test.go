@@ -121,7 +121,7 @@ func TestErrorsHavePages(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, b.open("/o/other/users").status)
 	assert.Equal(t, http.StatusNotFound, b.open("tenants/zzz").status)
 	b.open("tenants/new")
-	b.send("Next", map[string][]string{"domain": v(strings.Repeat("a", 5<<20))})
+	b.send("Next", map[string][]string{"domain": v(strings.Repeat("a", 9<<20))})
 	assert.Equal(t, http.StatusRequestEntityTooLarge, b.at.status)
 
 	limited := newWorld(t, func(_ *control.Options, o *console.Options) {

@@ -16,8 +16,9 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 )
 
-// maxBody is the most bytes of a form, files in it included.
-const maxBody = 4 << 20
+// maxBody is the most bytes of a form, files in it included: it has room for a
+// table of control.MaxCSV in base64.
+const maxBody = 8 << 20
 
 // request is a call of a page, with who calls and for which organization.
 type request struct {
@@ -78,6 +79,7 @@ func (c *Console) signedIn(pattern string, h handler) {
 
 // inOrg registers a page of an organization, for those who may do action there.
 func (c *Console) inOrg(pattern string, action control.Action, h handler) {
+	c.routes = append(c.routes, route{pattern, action})
 	c.signedIn(pattern, func(r *request) error {
 		org, err := c.centre.Org(r.Context(), r.actor, r.PathValue("org"))
 		if err != nil {
@@ -159,7 +161,7 @@ type view struct {
 	CSRF    string
 	User    *control.User
 	Org     *control.Org
-	Orgs    []control.Org // for the switch; only if there is more than one
+	Orgs    []control.Org // for the switch; those that the caller may see
 	MoreOrg bool          // not all of them
 	Menu    []section
 	Flash   *flash
@@ -200,9 +202,7 @@ func (r *request) view(p page) (*view, error) {
 		if v.MoreOrg = len(orgs) > mostOrgs; v.MoreOrg {
 			orgs = orgs[:mostOrgs]
 		}
-		if len(orgs) > 1 {
-			v.Orgs = orgs
-		}
+		v.Orgs = orgs
 	}
 	v.Menu = r.menu()
 	return v, nil

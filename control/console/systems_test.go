@@ -147,20 +147,20 @@ func TestAuditLogSaysWhatChanged(t *testing.T) {
 	b.open("general")
 	b.send("Save", map[string][]string{"name": v("<i>Acme</i>")})
 	b.open("audit")
-	row := oneLine(b.at.Find("tbody tr").First().Text())
+	row := oneLine(b.at.Find(".log > li").First().Text())
 	assert.Contains(t, row, "ann@acme.example")
 	assert.Contains(t, row, "127.0.0.1")
 	assert.Contains(t, row, "Organization")
-	assert.Contains(t, row, "changed")
+	assert.Contains(t, row, "<i>Acme</i>: changed")
 	assert.Contains(t, row, "nameAcme → <i>Acme</i>")
 	for range 60 {
 		b.open("general")
 		b.send("Save", nil)
 	}
 	b.open("audit")
-	assert.Equal(t, 50, b.at.Find("tbody tr").Length())
+	assert.Equal(t, 50, b.at.Find(".log > li").Length())
 	b.follow("Next page")
-	assert.NotZero(t, b.at.Find("tbody tr").Length())
+	assert.NotZero(t, b.at.Find(".log > li").Length())
 }
 
 func TestTokens(t *testing.T) {

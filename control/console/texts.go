@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -85,6 +86,7 @@ var funcs = template.FuncMap{
 	"item":        func(values ...any) []any { return values },
 	"badge":       func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
 	"tenantBadge": tenantBadge,
+	"number":      number,
 	"colour":      colourBadge,
 	"finding":     func(r readiness.Result) badge { return badge{findingBadges[r], text("readiness.result." + string(r))} },
 	"stepName":    func(key control.StepKey) string { return text("rooms.step." + string(key)) },
@@ -92,6 +94,15 @@ var funcs = template.FuncMap{
 	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
 	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
 	"when":        func(t time.Time) stamp { return stamp{t.UTC()} },
+}
+
+// number writes a number as people read it: 1,000,000.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // badge is a word in a colour. Kind is good, warn, bad, off or info.
