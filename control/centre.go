@@ -33,6 +33,9 @@ type Options struct {
 	// Consent checks the consent of a Microsoft 365 administrator. Without it
 	// providers of that kind can be made, and stay without consent.
 	Consent Consent
+	// AppID is the application (client) ID of the server's own Microsoft 365
+	// application, for the scripts that limit it to the rooms.
+	AppID string
 	// Folders are the folders below which providers of iCalendar folders may
 	// read. Without one there are no such providers.
 	Folders []string

@@ -142,7 +142,12 @@ func (f *feed) run(ctx context.Context) {
 	var earliest time.Time // no reading before, whoever asks
 	for {
 		var pause time.Duration
-		err := f.svc.readers.do(ctx, func() error { return f.read(ctx) })
+		err := f.svc.readers.do(ctx, func() error {
+			begun := time.Now()
+			err := f.read(ctx)
+			f.svc.opts.OnRead(f.src.Provider, time.Since(begun), err)
+			return err
+		})
 		if ctx.Err() != nil {
 			return
 		}
@@ -178,6 +183,7 @@ func (f *feed) run(ctx context.Context) {
 func (f *feed) wait(ctx context.Context, d time.Duration, earliest time.Time) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	due := time.Now().Add(d)
 	health := f.notifier.changes()
 	for {
 		select {
@@ -188,10 +194,13 @@ func (f *feed) wait(ctx context.Context, d time.Duration, earliest time.Time) bo
 		case <-health:
 			// The provider no longer tells of changes, or does so again.
 			health = f.notifier.changes()
-			d = min(d, f.interval())
-			timer.Reset(d)
+			if at := time.Now().Add(f.interval()); at.Before(due) {
+				due = at
+				timer.Reset(time.Until(due))
+			}
 		case <-f.wake:
-			timer.Reset(max(0, time.Until(earliest)))
+			due = time.Now().Add(max(0, time.Until(earliest)))
+			timer.Reset(time.Until(due))
 		}
 	}
 }

@@ -77,6 +77,8 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.tenantRoutes()
 	c.liveRoutes()
 	c.ruleRoutes()
+	c.settingsRoutes()
+	c.readinessRoutes()
 	c.providerRoutes()
 	c.mailboxRoutes()
 	c.systemRoutes()

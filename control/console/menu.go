@@ -23,6 +23,8 @@ var (
 	}{
 		{"", []entry{
 			{"menu.overview", "", control.ReadCompany},
+			{"menu.alarms", "alarms", control.ReadCompany},
+			{"menu.readiness", "readiness", control.ReadCompany},
 		}},
 		{"menu.rooms", []entry{
 			{"menu.systems", "systems", control.ReadCompany},
@@ -35,6 +37,7 @@ var (
 		}},
 		{"menu.meetings", []entry{
 			{"menu.rules", "rules", control.ReadCompany},
+			{"menu.settings", "settings", control.ReadCompany},
 		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
