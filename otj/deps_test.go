@@ -60,8 +60,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"control/console", "calendar rules readiness control control/api"},
 
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/sqlite readiness"},
-	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
+	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/prometheus/client_golang/prometheus"},
+	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app control readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
 	{"examples/replay-corpus", "rules rules/rulestest"},

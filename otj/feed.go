@@ -142,7 +142,12 @@ func (f *feed) run(ctx context.Context) {
 	var earliest time.Time // no reading before, whoever asks
 	for {
 		var pause time.Duration
-		err := f.svc.readers.do(ctx, func() error { return f.read(ctx) })
+		err := f.svc.readers.do(ctx, func() error {
+			begun := time.Now()
+			err := f.read(ctx)
+			f.svc.opts.OnRead(f.src.Provider, time.Since(begun), err)
+			return err
+		})
 		if ctx.Err() != nil {
 			return
 		}

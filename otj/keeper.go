@@ -28,6 +28,7 @@ type keeper struct {
 	status  RoomStatus
 	alarms  alarms
 	since   time.Time // when the room got its calendars
+	moved   bool      // the device may show meetings of a mailbox that is the room's no more
 
 	// What only run uses.
 	state    State     // what the device is known to show
@@ -57,6 +58,11 @@ func (k *keeper) set(room Room, feeds []*feed) {
 	}
 	if !slices.Equal(k.feeds, feeds) {
 		k.since = time.Now()
+		// The same mailbox by a provider that is configured anew is the same.
+		lost := func(f *feed) bool {
+			return !slices.ContainsFunc(feeds, func(g *feed) bool { return g.src.Mailbox == f.src.Mailbox })
+		}
+		k.moved = k.moved || k.retired || slices.ContainsFunc(k.feeds, lost)
 	}
 	k.room, k.feeds, k.retired = room, feeds, false
 	k.alarms.set(AlarmNotCleared, "")
@@ -136,12 +142,13 @@ type config struct {
 	feeds   []*feed
 	retired bool
 	since   time.Time
+	moved   bool
 }
 
 func (k *keeper) current() config {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return config{k.room, k.feeds, k.retired, k.since}
+	return config{k.room, k.feeds, k.retired, k.since, k.moved}
 }
 
 // idle is how long a keeper sleeps that waits for nothing but being woken.
@@ -235,6 +242,7 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 			read++
 		case failing.IsZero():
 			return r, until, false // the first reading is on its way
+		case c.moved: // what the device shows is wrong: it is not kept
 		default:
 			if failing.Before(c.since) {
 				failing = c.since
@@ -244,8 +252,13 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 			}
 		}
 	}
-	if read == 0 {
+	if read == 0 && !c.moved {
 		return r, until, false
+	}
+	if read == len(c.feeds) {
+		k.mu.Lock()
+		k.moved = k.moved && !slices.Equal(k.feeds, c.feeds)
+		k.mu.Unlock()
 	}
 	settings := c.room.settings()
 	local := now.In(c.room.timeZone())
@@ -346,9 +359,12 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	err := k.svc.writers.do(ctx, func() error {
 		sctx, cancel := context.WithTimeout(ctx, k.svc.opts.ShowTimeout)
 		defer cancel()
-		return k.svc.guard("the adapter of the device", func() error {
+		begun := time.Now()
+		err := k.svc.guard("the adapter of the device", func() error {
 			return c.room.Endpoint.Show(sctx, append([]Meeting(nil), meetings...))
 		})
+		k.svc.opts.OnShow(c.room.Endpoint, time.Since(begun), err)
+		return err
 	})
 	if ctx.Err() != nil {
 		return

@@ -26,7 +26,8 @@ type Room struct {
 	// Sources are the room's calendars, one or more. The device shows the
 	// meetings of all of them. One that cannot be read keeps what was last read
 	// from it; after a start nothing is shown until each has been read once, or
-	// for ten minutes if one fails while another does not.
+	// for ten minutes if one fails while another does not. A room that has lost a
+	// mailbox loses its meetings at once, even if the others cannot be read.
 	Sources []Source
 	// Endpoint is the room's device.
 	Endpoint Endpoint
@@ -56,6 +57,12 @@ type Options struct {
 	Store Store
 	// OnReport is called with each new plan of a room. It must return soon.
 	OnReport func(room string, r Report)
+
+	// OnRead is called after each reading of a calendar, and OnShow after each
+	// call of an endpoint's Show, with how long it took and its error. They must
+	// return soon, and are called by several goroutines.
+	OnRead func(p calendar.Provider, took time.Duration, err error)
+	OnShow func(e Endpoint, took time.Duration, err error)
 
 	// Poll is how often a calendar is read. PollOf gives the interval of a
 	// single provider; where it is nil or returns 0, Poll counts. All intervals
@@ -98,6 +105,12 @@ func (o *Options) withDefaults() Options {
 	}
 	if d.OnReport == nil {
 		d.OnReport = func(string, Report) {}
+	}
+	if d.OnRead == nil {
+		d.OnRead = func(calendar.Provider, time.Duration, error) {}
+	}
+	if d.OnShow == nil {
+		d.OnShow = func(Endpoint, time.Duration, error) {}
 	}
 	for _, v := range []struct {
 		p   *time.Duration

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
@@ -25,8 +26,8 @@ import (
 type Service struct {
 	opts    Options
 	engine  *rules.Engine // of rooms that have none
-	readers limit
-	writers limit
+	readers *limit
+	writers *limit
 
 	mu        sync.Mutex
 	ctx       context.Context // of Run; nil unless it runs
@@ -45,8 +46,7 @@ func New(rooms []Room, opts *Options) (*Service, error) {
 		feeds:     map[Source]*feed{},
 		notifiers: map[calendar.Provider]*notifier{},
 	}
-	s.readers = make(limit, s.opts.Readers)
-	s.writers = make(limit, s.opts.Writers)
+	s.readers, s.writers = newLimit(s.opts.Readers), newLimit(s.opts.Writers)
 	if err := s.Set(rooms); err != nil {
 		return nil, err
 	}
@@ -300,15 +300,39 @@ func (s *Service) guard(what string, f func() error) (err error) {
 }
 
 // limit bounds how much is done at a time.
-type limit chan struct{}
+type limit struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+}
+
+func newLimit(n int) *limit { return &limit{slots: make(chan struct{}, n)} }
 
 // do runs f as soon as the limit allows, unless ctx is done before.
-func (l limit) do(ctx context.Context, f func() error) error {
+func (l *limit) do(ctx context.Context, f func() error) error {
+	l.waiting.Add(1)
 	select {
-	case l <- struct{}{}:
-		defer func() { <-l }()
+	case l.slots <- struct{}{}:
+		l.waiting.Add(-1)
+		defer func() { <-l.slots }()
 		return f()
 	case <-ctx.Done():
+		l.waiting.Add(-1)
 		return ctx.Err()
+	}
+}
+
+// Load is how busy a Service is.
+type Load struct {
+	// Reading and Writing are how many calendars are read and devices written to
+	// now; WaitingToRead and WaitingToWrite how many wait for Options.Readers and
+	// Options.Writers.
+	Reading, WaitingToRead, Writing, WaitingToWrite int
+}
+
+// Load returns how busy the service is.
+func (s *Service) Load() Load {
+	return Load{
+		len(s.readers.slots), int(s.readers.waiting.Load()),
+		len(s.writers.slots), int(s.writers.waiting.Load()),
 	}
 }

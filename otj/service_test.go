@@ -1008,3 +1008,44 @@ func TestServiceStatusOf(t *testing.T) {
 	_, ok = svc.StatusOf("")
 	assert.False(t, ok, "a room without a device is not found by it")
 }
+
+// What a service does can be counted.
+func TestServiceIsObserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal := newCalendars()
+		s := endpointtest.NewScreen(nil)
+		cal.set("mb", nil, meeting("one", time.Hour))
+		var reads, shows, failed atomic.Int64
+		b := start(t, cal, &otj.Options{
+			OnRead: func(p calendar.Provider, took time.Duration, err error) {
+				assert.Equal(t, calendar.Provider(cal), p)
+				reads.Add(1)
+				if err != nil {
+					failed.Add(1)
+				}
+			},
+			OnShow: func(e otj.Endpoint, took time.Duration, err error) {
+				assert.Equal(t, otj.Endpoint(s), e)
+				shows.Add(1)
+				if err != nil {
+					failed.Add(1)
+				}
+			},
+		}, func(b *bench) []otj.Room { return []otj.Room{b.room("room", s, "mb")} })
+		defer b.stop()
+		after(time.Second)
+		assert.EqualValues(t, 1, reads.Load())
+		assert.EqualValues(t, 1, shows.Load())
+		assert.Zero(t, failed.Load())
+		assert.Equal(t, otj.Load{}, b.svc.Load())
+		cal.mu.Lock()
+		cal.stall = map[string]bool{"mb": true}
+		cal.mu.Unlock()
+		s.Unplug()
+		b.svc.Wake("room")
+		after(2 * time.Second)
+		assert.Equal(t, 1, b.svc.Load().Reading, "a reading that takes long")
+		after(2 * time.Minute)
+		assert.Positive(t, failed.Load())
+	})
+}

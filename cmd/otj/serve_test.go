@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -205,7 +206,10 @@ func TestServeCalledWrongly(t *testing.T) {
 		status int
 		want   string
 	}{
-		{nil, wrong, "--config FILE is missing"},
+		{[]string{"--config", "otj.json", "--data", "x"}, wrong, "--data is for a program without --config"},
+		{[]string{"--demo", "--data", "x"}, wrong, "leave --config, --data and --check out"},
+		{[]string{"--data", t.TempDir(), "--listen", "0.0.0.0:8080"}, no, "not an address of this machine alone"},
+		{[]string{"--data", t.TempDir(), "--listen", "8080"}, no, "no address with a port"},
 		{[]string{"otj.json"}, wrong, `unexpected "otj.json"`},
 		{[]string{"--config", filepath.Join(t.TempDir(), "nothing")}, no, "no such file"},
 	} {
@@ -257,4 +261,92 @@ func TestServeDocumentation(t *testing.T) {
 	for _, m := range regexp.MustCompile(`Alarm\w+ += "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1) {
 		assert.Contains(t, string(text), "`"+m[1]+"`")
 	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// printed waits for a link in what a command prints, and returns it.
+func printed(t *testing.T, out *logBuffer, pattern string) string {
+	t.Helper()
+	var link string
+	require.Eventually(t, func() bool {
+		link = regexp.MustCompile(pattern).FindString(out.String())
+		return link != ""
+	}, 20*time.Second, 10*time.Millisecond)
+	return link
+}
+
+func get(t *testing.T, address string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(address)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(text)
+}
+
+// Without a file there is a control centre, and a link to set it up.
+func TestServeWithoutFile(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	run := func(args ...string) (out *logBuffer, stop func() int) {
+		out = &logBuffer{}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan int, 1)
+		go func() { ended <- serve(ctx, append(args, "--data", data), stdio{out: out, err: out}) }()
+		return out, func() int {
+			cancel()
+			return <-ended
+		}
+	}
+	listen := freeAddress(t)
+	out, stop := run("--listen", listen)
+	link := printed(t, out, `http://localhost:\d+/setup\?t=\w+`)
+	status, page := get(t, link)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, page, "<form")
+
+	second, _ := run("--listen", freeAddress(t))
+	require.Eventually(t, func() bool { return strings.Contains(second.String(), "another otj uses this folder") }, 10*time.Second, 10*time.Millisecond)
+	assert.Zero(t, stop())
+
+	// Its address is taken.
+	l, err := net.Listen("tcp", listen)
+	require.NoError(t, err)
+	out, stop = run("--listen", listen)
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "--listen takes another address") }, 10*time.Second, 10*time.Millisecond)
+	assert.Equal(t, no, stop())
+	assert.NotContains(t, out.String(), "/setup?t=")
+	require.NoError(t, l.Close())
+}
+
+// The demo signs its administrator in, and its devices show buttons.
+func TestServeDemo(t *testing.T) {
+	var out, logs logBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- serve(ctx, []string{"--demo", "--listen", freeAddress(t)}, stdio{out: &out, err: &logs})
+	}()
+	link := printed(t, &out, `http://localhost:\d+/sign-in/link\?t=\w+`)
+	status, page := get(t, link)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, page, "<form")
+	screens := printed(t, &out, `http://127.0.0.1:\d+/`)
+	var shown string
+	require.Eventually(t, func() bool {
+		_, shown = get(t, screens)
+		return strings.Count(shown, "[ Join ]") >= 3 && strings.Contains(shown, "Steering group") && strings.Contains(shown, "Weekly planning") && strings.Contains(shown, "Supplier call")
+	}, 20*time.Second, 50*time.Millisecond)
+	assert.NotContains(t, shown, "Salary review")
+	cancel()
+	assert.Zero(t, <-ended)
+	assert.NotContains(t, logs.String(), "Steering group")
+	assert.NotContains(t, logs.String(), "level=WARN")
 }

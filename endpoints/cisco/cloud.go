@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,14 +154,19 @@ type CloudOptions struct {
 }
 
 // NewCloud returns the endpoint of a device that is called through the Webex
-// cloud. deviceID is the id that Webex gives the device. The scopes
-// spark:xapi_commands and spark:xapi_statuses are needed. NewCloud calls nobody.
-func NewCloud(deviceID string, tokens TokenSource, cloud *CloudOptions, opts *Options) (*Endpoint, error) {
-	o, err := opts.withDefaults(deviceID)
+// cloud. id is the one that Webex gives the device, or that of a workspace, whose
+// room device is then looked up. The scopes spark:xapi_commands and
+// spark:xapi_statuses are needed, and spark:devices_read for a workspace.
+// NewCloud calls nobody.
+func NewCloud(id string, tokens TokenSource, cloud *CloudOptions, opts *Options) (*Endpoint, error) {
+	o, err := opts.withDefaults(id)
 	if err != nil {
-		return nil, fmt.Errorf("cisco endpoint %s: %w", deviceID, err)
+		return nil, fmt.Errorf("cisco endpoint %s: %w", id, err)
 	}
-	l := &cloudLink{device: deviceID, tokens: tokens, limit: rate.NewLimiter(rate.Limit(o.Rate), burst)}
+	l := &cloudLink{device: id, tokens: tokens, limit: rate.NewLimiter(rate.Limit(o.Rate), burst)}
+	if isWorkspace(id) {
+		l.device, l.workspace = "", id
+	}
 	if cloud != nil {
 		l.base, l.client = strings.TrimSuffix(cloud.BaseURL, "/"), cloud.Client
 	}
@@ -168,8 +174,8 @@ func NewCloud(deviceID string, tokens TokenSource, cloud *CloudOptions, opts *Op
 	if l.client == nil {
 		l.client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: stay}
 	}
-	if deviceID == "" || tokens == nil {
-		return nil, errors.New("cisco endpoint in the cloud: the device's id and a source of tokens are needed")
+	if id == "" || tokens == nil {
+		return nil, errors.New("cisco endpoint in the cloud: the id of a device or a workspace and a source of tokens are needed")
 	}
 	if err := checkBase(l.base); err != nil {
 		return nil, err
@@ -179,22 +185,71 @@ func NewCloud(deviceID string, tokens TokenSource, cloud *CloudOptions, opts *Op
 
 // cloudLink calls a device through the Webex cloud.
 type cloudLink struct {
-	base   string
-	device string
-	tokens TokenSource
-	client *http.Client
-	limit  *rate.Limiter
+	base      string
+	workspace string // of which the device is; empty if its id was given
+	tokens    TokenSource
+	client    *http.Client
+	limit     *rate.Limiter
 
 	mu     sync.Mutex
+	device string // empty until the one of the workspace is found
 	opened bool
 }
 
-func (l *cloudLink) open(context.Context) (bool, error) {
+// isWorkspace reports whether an id of Webex is that of a workspace. Ids are in
+// Base64, and say of what they are: ciscospark://us/PLACE/…
+func isWorkspace(id string) bool {
+	text, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(id, "="))
+	return err == nil && bytes.Contains(text, []byte("/PLACE/"))
+}
+
+func (l *cloudLink) open(ctx context.Context) (bool, error) {
+	if l.target() == "" {
+		device, err := l.find(ctx)
+		if err != nil {
+			return false, err
+		}
+		l.mu.Lock()
+		l.device, l.opened = device, false
+		l.mu.Unlock()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fresh := !l.opened
 	l.opened = true
 	return fresh, nil
+}
+
+func (l *cloudLink) target() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.device
+}
+
+// find looks up the room device of the workspace.
+func (l *cloudLink) find(ctx context.Context) (string, error) {
+	data, err := l.call(ctx, http.MethodGet, "/devices?"+url.Values{"workspaceId": {l.workspace}}.Encode(), nil)
+	if err != nil {
+		return "", err
+	}
+	var got struct {
+		Items []struct{ ID, Type string }
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		return "", notDevice("no list of devices in the answer of Webex")
+	}
+	var found []string
+	for _, d := range got.Items {
+		// The others are phones, and accessories such as touch panels.
+		if d.ID != "" && (d.Type == "" || strings.EqualFold(d.Type, "roomdesk")) {
+			found = append(found, d.ID)
+		}
+	}
+	if len(found) != 1 {
+		return "", &fault{kind: otj.ErrNotDevice, text: fmt.Sprintf("the workspace has %d room devices", len(found)),
+			fix: "Give the id of the device in place of that of the workspace"}
+	}
+	return found[0], nil
 }
 
 // webexDo sends a request and returns what Webex answers with success.
@@ -284,6 +339,11 @@ func (l *cloudLink) call(ctx context.Context, method, path string, body any) ([]
 				}
 			}
 		}
+		if s != nil && s.code == http.StatusNotFound && l.workspace != "" {
+			l.mu.Lock()
+			l.device = "" // there may be another one by now
+			l.mu.Unlock()
+		}
 		return answer, err
 	}
 }
@@ -293,7 +353,7 @@ func (l *cloudLink) command(ctx context.Context, c command) (*roomos.Node, error
 	for _, a := range c.args {
 		args[a.name] = a.jsonValue()
 	}
-	req := map[string]any{"deviceId": l.device, "arguments": args}
+	req := map[string]any{"deviceId": l.target(), "arguments": args}
 	if c.body != "" {
 		req["body"] = json.RawMessage(c.body)
 	}
@@ -320,7 +380,7 @@ func (l *cloudLink) command(ctx context.Context, c command) (*roomos.Node, error
 }
 
 func (l *cloudLink) status(ctx context.Context, path ...string) (*roomos.Node, error) {
-	q := url.Values{"deviceId": {l.device}, "name": {strings.Join(path, ".")}}
+	q := url.Values{"deviceId": {l.target()}, "name": {strings.Join(path, ".")}}
 	// An asterisk asks for all below; a leaf is asked for by itself.
 	if len(path) == 1 {
 		q.Set("name", path[0]+".*")

@@ -36,7 +36,8 @@ type hook struct {
 const tmsSlot = 3
 
 // feedbackExpressions are what the device is asked to tell of.
-var feedbackExpressions = []string{"/Event/Bookings", "/Event/BootEvent", "/Configuration/NetworkServices", "/Status/Webex/Status"}
+var feedbackExpressions = []string{"/Event/Bookings", "/Event/BootEvent", "/Event/CallSuccessful", "/Event/CallDisconnect", "/Status/Standby/State",
+	"/Configuration/NetworkServices", "/Status/Webex/Status"}
 
 // NewFeedback returns a Feedback that devices reach at baseURL.
 func NewFeedback(baseURL string) (*Feedback, error) {

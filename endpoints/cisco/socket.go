@@ -384,6 +384,10 @@ func (l *socketLink) end(context.Context) error {
 var feedback = [][]string{
 	{"Event", "Bookings"},
 	{"Event", "BootEvent"},
+	// Some devices have lost their bookings after a call or when they wake up.
+	{"Event", "CallSuccessful"},
+	{"Event", "CallDisconnect"},
+	{"Status", "Standby", "State"},
 	{"Status", "SystemUnit", "Software", "Version"},
 	{"Status", "Webex", "Status"},
 	{"Configuration", "NetworkServices"},

@@ -36,6 +36,10 @@ type App struct {
 	// These are read while mu is held by somebody who waits for the service.
 	polls atomic.Pointer[map[calendar.Provider]time.Duration]
 	live  atomic.Pointer[live]
+
+	metrics *metrics
+	running atomic.Bool
+	up      chan struct{} // closed when Run listens
 }
 
 // New makes the program of a configuration. It starts nothing.
@@ -44,7 +48,8 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}}
+	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}, up: make(chan struct{})}
+	a.metrics = newMetrics(a)
 	if c.Control != nil {
 		if a.control, err = openControl(c, a.Live(), log); err != nil {
 			return nil, err
@@ -54,7 +59,7 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	a.svc, err = otj.New(rooms, &otj.Options{Logger: log, Poll: c.Poll, Reassert: c.Reassert, PollOf: a.pollOf})
+	a.svc, err = otj.New(rooms, &otj.Options{Logger: log, Poll: c.Poll, Reassert: c.Reassert, PollOf: a.pollOf, OnRead: a.metrics.onRead, OnShow: a.metrics.onShow})
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -67,7 +72,7 @@ func (a *App) Close() error {
 	if a.control == nil {
 		return nil
 	}
-	return a.control.store.Close()
+	return a.control.close()
 }
 
 func (a *App) pollOf(p calendar.Provider) time.Duration {
@@ -118,8 +123,11 @@ func (a *App) configs() []*Config {
 	return out
 }
 
+// Up is closed when Run listens at every address.
+func (a *App) Up() <-chan struct{} { return a.up }
+
 // Run keeps the rooms, answers devices that call, and answers for health until
-// ctx is done. It returns an error if it cannot listen.
+// ctx is done. It returns an error if it cannot listen, and is called once.
 func (a *App) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -150,7 +158,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	if a.site.config.Listen != "" {
-		srv, err := a.site.server()
+		srv, err := a.site.server(a.metrics.counted("devices", a.site.Handler()))
 		if err != nil {
 			return err
 		}
@@ -163,7 +171,10 @@ func (a *App) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	a.running.Store(true)
+	close(a.up)
 	err := a.svc.Run(ctx)
+	a.running.Store(false)
 	cancel()
 	wg.Wait()
 	return errors.Join(err, failed)

@@ -4,84 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/control/api"
+	"github.com/onetouchjoin/onetouchjoin/control/console"
 	"github.com/onetouchjoin/onetouchjoin/control/sqlite"
-	"github.com/onetouchjoin/onetouchjoin/otj"
 )
-
-// ControlConfig is the control centre of the program.
-type ControlConfig struct {
-	// Listen is the address to listen at for administrators, as in ":443".
-	Listen string `json:"listen"`
-	// URL is how they reach it, as in "https://otj.fabrikam.example".
-	URL string `json:"url"`
-	// CertFile and KeyFile are the certificate and its key in PEM form. They are
-	// read again when they have changed.
-	CertFile string `json:"cert_file"`
-	KeyFile  string `json:"key_file"`
-	// HTTP listens without TLS, for a proxy in front that has it, or for a
-	// browser on the same machine.
-	HTTP bool `json:"http"`
-	// Data is the folder of the database and of the key that its secrets are
-	// encrypted with. It is made if it is not there.
-	Data string `json:"data"`
-	// Folders are the folders below which iCalendar folders may be read.
-	Folders []string `json:"folders"`
-}
-
-// The files in ControlConfig.Data.
-const (
-	storeFile = "otj.db"
-	keysFile  = "keys.json"
-)
-
-// LocalConfig is the configuration of a program that was given none: a control
-// centre for this machine alone, with its data in a folder.
-func LocalConfig(data string) *Config {
-	return &Config{Settings: otj.DefaultSettings(), Control: &ControlConfig{Listen: "127.0.0.1:8080", URL: "http://localhost:8080", HTTP: true, Data: data}}
-}
-
-func (k *checker) control(at string, c *ControlConfig) {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		k.bad(child(at, "listen"), `must be an address with a port, as in ":443"`)
-	}
-	u, err := url.Parse(c.URL)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "",
-		u.Scheme != "https" && !(u.Scheme == "http" && u.Hostname() == "localhost"):
-		k.bad(child(at, "url"), `must be how administrators reach the program, as in "https://otj.fabrikam.example"; http:// is for localhost alone`)
-	}
-	k.certificate(at, c.HTTP, &c.CertFile, &c.KeyFile, "administrators send secrets")
-	if c.Data == "" {
-		k.bad(child(at, "data"), "must be the folder for the database and its key")
-	} else {
-		c.Data = k.c.path(c.Data)
-	}
-	for i, f := range c.Folders {
-		c.Folders[i] = filepath.Clean(k.c.path(f))
-		if info, err := os.Stat(c.Folders[i]); err != nil {
-			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%v", err)
-		} else if !info.IsDir() {
-			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%s is no folder", c.Folders[i])
-		}
-	}
-}
 
 // controlCentre is the control centre of a running program.
 type controlCentre struct {
 	config ControlConfig
+	lock   *os.File // of the data folder
 	store  *sqlite.Store
 	centre *control.Centre
 	guard  *api.Guard
@@ -89,54 +28,42 @@ type controlCentre struct {
 	mu      sync.Mutex
 	changed map[string]bool // companies; "" is all
 	wake    chan struct{}
+
+	followed atomic.Bool // the rooms were read once
 }
 
 func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre, error) {
-	cc := &controlCentre{config: *c.Control, changed: map[string]bool{"": true}, wake: make(chan struct{}, 1), guard: api.NewGuard(nil)}
+	cc := &controlCentre{config: *c.Control, changed: map[string]bool{"": true}, wake: make(chan struct{}, 1)}
 	cc.wake <- struct{}{}
-	ctx := context.Background() // a local file
-	path := filepath.Join(cc.config.Data, storeFile)
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !fresh {
-		return nil, fmt.Errorf("control centre: %w", err)
+	cc.guard = api.NewGuard(&api.GuardOptions{ClientAddress: cc.config.clientAddress})
+	fail := func(err error) (*controlCentre, error) {
+		return nil, errors.Join(fmt.Errorf("control centre: %w", err), cc.close())
 	}
-	if cc.store, err = sqlite.Open(ctx, path); err != nil {
-		return nil, fmt.Errorf("control centre: %w", err)
+	var err error
+	if cc.lock, err = lockData(cc.config.Data); err != nil {
+		return fail(err)
 	}
-	keys, err := readKeys(filepath.Join(cc.config.Data, keysFile), fresh)
-	if err == nil {
-		cc.centre, err = control.New(cc.store, keys, &control.Options{Folders: cc.config.Folders, Live: live, Changed: cc.change, Logger: log})
+	var keys *control.Keys
+	if cc.store, keys, err = openData(context.Background(), cc.config.Data); err != nil { // a local file
+		return fail(err)
 	}
+	cc.centre, err = control.New(cc.store, keys, &control.Options{Folders: cc.config.Folders, Live: live, Changed: cc.change, Logger: log})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("control centre: %w", err), cc.store.Close())
+		return fail(err)
 	}
 	return cc, nil
 }
 
-// readKeys reads the keys of a database, or makes those of a new one.
-func readKeys(path string, fresh bool) (*control.Keys, error) {
-	text, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		keys, err := control.ParseKeys(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return keys, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case !fresh:
-		return nil, fmt.Errorf("%w: without it the passwords in the database cannot be read; put it back from the backup", err)
+// close closes what was opened.
+func (cc *controlCentre) close() error {
+	var err error
+	if cc.store != nil {
+		err = cc.store.Close()
 	}
-	keys, err := control.NewKeys()
-	if err != nil {
-		return nil, err
+	if cc.lock != nil {
+		err = errors.Join(err, cc.lock.Close())
 	}
-	if text, err = keys.Marshal(); err != nil {
-		return nil, err
-	}
-	return keys, replaceFile(path, text)
+	return err
 }
 
 // change notes that a company has changed.
@@ -170,7 +97,7 @@ func (a *App) Centre() *control.Centre {
 func (a *App) startControl(ctx context.Context, start func(what, address string, srv *http.Server) error, wg *sync.WaitGroup) error {
 	cc := a.control
 	srv := &http.Server{
-		Handler:           a.controlHandler(),
+		Handler:           a.metrics.counted("administrators", a.controlHandler()),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      time.Minute,
@@ -188,7 +115,7 @@ func (a *App) startControl(ctx context.Context, start func(what, address string,
 	return nil
 }
 
-// handler answers administrators, and devices too where they have no other
+// controlHandler answers administrators, and devices too where they have no other
 // address to call.
 func (a *App) controlHandler() http.Handler {
 	cc := a.control
@@ -196,9 +123,37 @@ func (a *App) controlHandler() http.Handler {
 	if a.site.config.Listen == "" {
 		a.site.handle(mux)
 	}
-	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	a.handleProbes(mux)
 	mux.Handle("/api/", api.New(cc.centre, &api.Options{Guard: cc.guard, Logger: a.log}))
+	mux.Handle("/", console.New(cc.centre, &console.Options{Guard: cc.guard, Logger: a.log}))
 	return mux
+}
+
+// SetupURL returns the address of the page on which whoever opens it sets the
+// control centre up; it works once, within an hour. It is empty if there is no
+// control centre, or somebody has set it up.
+func (a *App) SetupURL(ctx context.Context) (string, error) {
+	if a.control == nil {
+		return "", nil
+	}
+	if is, err := a.control.centre.IsSetUp(ctx); err != nil || is {
+		return "", err
+	}
+	secret, err := a.control.centre.SetupLink(ctx)
+	if err != nil {
+		return "", err
+	}
+	return a.control.config.at(console.SetupPath(secret)), nil
+}
+
+// SignInURL returns the address of a page that signs a user in, once, within an
+// hour.
+func (a *App) SignInURL(ctx context.Context, email string) (string, error) {
+	secret, err := a.control.centre.SignInLink(ctx, email)
+	if err != nil {
+		return "", err
+	}
+	return a.control.config.at(console.SignInPath(secret)), nil
 }
 
 // How soon a change is taken over: after a moment in which others may come, and
@@ -225,6 +180,8 @@ func (a *App) follow(ctx context.Context) {
 				a.control.change(company)
 			}
 			pause = tryAgain
+		} else {
+			a.control.followed.Store(true)
 		}
 		select {
 		case <-ctx.Done():

@@ -60,8 +60,9 @@ func TestControlCentreKeepsRooms(t *testing.T) {
 	dir := folder(t)
 	data := filepath.Join(t.TempDir(), "data")
 	d := newDevices()
-	c := LocalConfig(data)
-	c.Control.Listen, c.Control.Folders = freeAddress(t), []string{dir}
+	c, err := LocalConfig(data, freeAddress(t))
+	require.NoError(t, err)
+	c.Control.Folders = []string{dir}
 	start := func() (*App, func()) {
 		a, err := New(c, d.builders(), slog.New(slog.DiscardHandler))
 		require.NoError(t, err)

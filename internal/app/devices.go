@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
@@ -298,7 +299,14 @@ func newWebhook(_ *Site, room string, d Device) (otj.Endpoint, error) {
 	case len(d.Password) < minSecret:
 		return nil, fmt.Errorf(`a webhook needs a "password", "password_file" or "password_env" of %d characters or more, which signs what it gets; otj secret makes one`, minSecret)
 	}
-	h, err := feed.NewWebhook(d.Address, d.Password, &feed.WebhookOptions{Name: room})
+	opts := &feed.WebhookOptions{Name: room}
+	if d.CAFile != "" {
+		var err error
+		if opts.Client, err = clientFor(d.CAFile, 10*time.Second); err != nil {
+			return nil, &MemberError{"ca_file", err}
+		}
+	}
+	h, err := feed.NewWebhook(d.Address, d.Password, opts)
 	if err != nil {
 		return nil, &MemberError{"address", err}
 	}

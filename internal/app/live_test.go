@@ -91,8 +91,8 @@ func (f *fabrikam) upToDate(s control.System) {
 }
 
 func localConfig(t *testing.T) *Config {
-	c := LocalConfig(filepath.Join(t.TempDir(), "data"))
-	c.Control.Listen = freeAddress(t)
+	c, err := LocalConfig(filepath.Join(t.TempDir(), "data"), freeAddress(t))
+	require.NoError(t, err)
 	return c
 }
 
@@ -209,7 +209,7 @@ func TestLive(t *testing.T) {
 		}, "it is gone")
 	})
 	assert.Equal(t, []string{"192.0.2.1"}, f.live.Network().Pushed)
-	assert.Equal(t, "http://localhost:8080", f.live.Network().Service)
+	assert.Equal(t, f.app.config.Control.URL, f.live.Network().Service)
 }
 
 // The names of two companies and their systems may be the same when they are put

@@ -56,7 +56,7 @@ const privateConfig = `{
 		{"name": "Cloud", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "cloud", "address": "device-1", "webex": "house"}},
 		{"name": "Poly", "calendar": "office", "mailbox": "m", "device": {"type": "poly", "username": "poly-1", "password": "canary-poly-password"}},
 		{"name": "Feed", "calendar": "office", "mailbox": "m", "device": {"type": "feed", "username": "feed-1", "password": "canary-feed-password"}},
-		{"name": "Hook", "calendar": "office", "mailbox": "m", "device": {"type": "webhook", "address": "HOOK/canary-path", "password": "canary-hook-password"}},
+		{"name": "Hook", "calendar": "office", "mailbox": "m", "device": {"type": "webhook", "address": "HOOK/canary-path", "ca_file": "fake.crt", "password": "canary-hook-password"}},
 	],
 }`
 
@@ -118,10 +118,6 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 	others := httptest.NewTLSServer(hook)
 	defer others.Close()
 	write(t, dir, "fake.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: others.Certificate().Raw})))
-	before := http.DefaultTransport
-	http.DefaultTransport = others.Client().Transport // of the webhook
-	defer func() { http.DefaultTransport = before }()
-
 	path := write(t, dir, "otj.json", strings.NewReplacer("HEALTH", health, "LISTEN", listen, "CLOUD", others.URL, "HOOK", others.URL,
 		"PUSH", push.Addr(), "SOCKET", socket.Addr(), "REFUSING", refusing.Addr(), "LOCKED", locked.Addr(),
 		"FINGER1", push.Fingerprint(), "FINGER2", socket.Fingerprint(), "FINGER3", refusing.Fingerprint(), "FINGER4", locked.Fingerprint(),

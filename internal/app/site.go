@@ -167,9 +167,9 @@ func (s *Site) handle(mux *http.ServeMux) {
 
 // server returns the server for devices. It is started by ServeTLS if
 // TLSConfig is set.
-func (s *Site) server() (*http.Server, error) {
+func (s *Site) server(h http.Handler) (*http.Server, error) {
 	srv := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           h,
 		ConnContext:       s.poly.ConnContext,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -354,15 +354,9 @@ func (s *Site) organization(w Webex) (*organization, error) {
 	}
 	o := &organization{}
 	if w.CAFile != "" {
-		pool, err := readPool(w.CAFile)
-		if err != nil {
+		var err error
+		if o.client, err = clientFor(w.CAFile, 30*time.Second); err != nil {
 			return nil, err
-		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-		o.client = &http.Client{
-			Transport: transport, Timeout: 30 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
 	o.tokens = cisco.BotToken(w.Token)
@@ -392,6 +386,19 @@ func (s *Site) organization(w Webex) (*organization, error) {
 	}
 	s.webex[w] = o
 	return o, nil
+}
+
+// clientFor returns a client that trusts the authorities in a file, and follows
+// no redirects.
+func clientFor(caFile string, timeout time.Duration) (*http.Client, error) {
+	pool, err := readPool(caFile)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // readPool reads certificates of authorities in PEM form.

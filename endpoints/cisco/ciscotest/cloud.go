@@ -18,6 +18,7 @@ import (
 type Cloud struct {
 	mu      sync.Mutex
 	devices map[string]*Device
+	places  map[string][]string // the ids of devices, by the workspace
 	access  map[string]bool
 	refresh string
 	retry   string
@@ -27,7 +28,7 @@ type Cloud struct {
 // NewCloud returns a Cloud that accepts the bot token, and that refresh token
 // for client "client" with the secret "secret".
 func NewCloud(bot, refresh string) *Cloud {
-	return &Cloud{devices: map[string]*Device{}, access: map[string]bool{bot: true}, refresh: refresh}
+	return &Cloud{devices: map[string]*Device{}, places: map[string][]string{}, access: map[string]bool{bot: true}, refresh: refresh}
 }
 
 // Add makes a device known under an id.
@@ -35,6 +36,21 @@ func (c *Cloud) Add(id string, d *Device) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.devices[id] = d
+}
+
+// Place puts the devices with those ids into a workspace, in place of those that
+// are there, beside a touch panel that is no room device.
+func (c *Cloud) Place(workspace string, ids ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.places[workspace] = ids
+}
+
+// Remove takes a device out of the cloud.
+func (c *Cloud) Remove(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.devices, id)
 }
 
 // Revoke makes all access tokens void.
@@ -79,6 +95,8 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.command(w, r)
 	case r.URL.Path == "/v1/xapi/status" && r.Method == http.MethodGet:
 		c.status(w, r)
+	case r.URL.Path == "/v1/devices" && r.Method == http.MethodGet:
+		c.list(w, r)
 	default:
 		problem(w, http.StatusNotFound, "Not found")
 	}
@@ -106,6 +124,28 @@ func (c *Cloud) token(w http.ResponseWriter, r *http.Request) {
 	token := rand.Text()
 	c.access[token] = true
 	answerJSON(w, map[string]any{"access_token": token, "expires_in": 3600, "refresh_token": c.refresh})
+}
+
+// list answers with the devices of a workspace.
+func (c *Cloud) list(w http.ResponseWriter, r *http.Request) {
+	type item struct {
+		ID          string `json:"id"`
+		WorkspaceID string `json:"workspaceId"`
+		Type        string `json:"type"`
+	}
+	place := r.URL.Query().Get("workspaceId")
+	c.mu.Lock()
+	ids, ok := c.places[place]
+	c.mu.Unlock()
+	if !ok {
+		problem(w, http.StatusNotFound, "Could not find a workspace with that id")
+		return
+	}
+	items := []item{{"touch-panel", place, "accessory"}}
+	for _, id := range ids {
+		items = append(items, item{id, place, "roomdesk"})
+	}
+	answerJSON(w, map[string]any{"items": items})
 }
 
 // device finds the device, which must be on the network.

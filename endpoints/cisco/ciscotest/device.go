@@ -330,6 +330,18 @@ func (d *Device) LoseBookings() {
 	d.publish("Event/Bookings/SyncRequired", "")
 }
 
+// Call lets the device have a call, after which it has lost its bookings without
+// a word, if lose is set.
+func (d *Device) Call(lose bool) {
+	d.publish("Event/CallSuccessful/CallId", "1")
+	if lose {
+		d.mu.Lock()
+		d.bookings = nil
+		d.mu.Unlock()
+	}
+	d.publish("Event/CallDisconnect/CallId", "1")
+}
+
 // WriteForeign puts a booking of another system on the device in place of all
 // that it has, as TMS or a hybrid calendar would.
 func (d *Device) WriteForeign(bookings ...Booking) {

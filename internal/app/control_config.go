@@ -1,0 +1,116 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/otj"
+)
+
+// ControlConfig is the control centre of the program.
+type ControlConfig struct {
+	// Listen is the address to listen at for administrators, as in ":443".
+	Listen string `json:"listen"`
+	// URL is how they reach it, as in "https://otj.fabrikam.example".
+	URL string `json:"url"`
+	// CertFile and KeyFile are the certificate and its key in PEM form. They are
+	// read again when they have changed.
+	CertFile string `json:"cert_file"`
+	KeyFile  string `json:"key_file"`
+	// HTTP listens without TLS, for a proxy in front that has it, or for a
+	// browser on the same machine.
+	HTTP bool `json:"http"`
+	// Data is the folder of the database and of the key that its secrets are
+	// encrypted with. It is made if it is not there.
+	Data string `json:"data"`
+	// Proxies are the networks of proxies in front, as in "10.0.0.0/8": for calls
+	// from there X-Forwarded-For says who calls. Limits and the audit log need it.
+	Proxies []string `json:"proxies"`
+	// Folders are the folders below which iCalendar folders may be read.
+	Folders []string `json:"folders"`
+
+	proxies []netip.Prefix
+}
+
+// LocalConfig is the configuration of a program that was given none: a control
+// centre for browsers on this machine, with its data in a folder. Listen is an
+// address of this machine with a port, as in "127.0.0.1:8080".
+func LocalConfig(data, listen string) (*Config, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf(`%q is no address with a port, as in "127.0.0.1:8080"`, listen)
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%q is not an address of this machine alone; others need a certificate: write a configuration file", listen)
+	}
+	return &Config{
+		Settings: otj.DefaultSettings(),
+		Control:  &ControlConfig{Listen: listen, URL: "http://" + net.JoinHostPort("localhost", port), HTTP: true, Data: data},
+	}, nil
+}
+
+// at returns the address of a path.
+func (c *ControlConfig) at(path string) string { return strings.TrimRight(c.URL, "/") + path }
+
+// clientAddress returns the network address of whoever sent a request: that of
+// the connection, or what the nearest proxy has written if that is one of ours.
+func (c *ControlConfig) clientAddress(r *http.Request) string {
+	address := r.RemoteAddr
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && c.isProxy(address); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		address = hop.Unmap().String()
+	}
+	return address
+}
+
+func (c *ControlConfig) isProxy(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
+}
+
+func (k *checker) control(at string, c *ControlConfig) {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		k.bad(child(at, "listen"), `must be an address with a port, as in ":443"`)
+	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "",
+		u.Scheme != "https" && !(u.Scheme == "http" && u.Hostname() == "localhost"):
+		k.bad(child(at, "url"), `must be how administrators reach the program, as in "https://otj.fabrikam.example"; http:// is for localhost alone`)
+	}
+	k.certificate(at, c.HTTP, &c.CertFile, &c.KeyFile, "administrators send secrets")
+	if c.Data == "" {
+		k.bad(child(at, "data"), "must be the folder for the database and its key")
+	} else {
+		c.Data = k.c.path(c.Data)
+	}
+	for i, text := range c.Proxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			k.bad(fmt.Sprintf("%s/proxies/%d", at, i), `must be a network, as in "10.0.0.0/8"`)
+		}
+		c.proxies = append(c.proxies, p)
+	}
+	for i, f := range c.Folders {
+		c.Folders[i] = filepath.Clean(k.c.path(f))
+		if info, err := os.Stat(c.Folders[i]); err != nil {
+			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%v", err)
+		} else if !info.IsDir() {
+			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%s is no folder", c.Folders[i])
+		}
+	}
+}
