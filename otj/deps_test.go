@@ -57,7 +57,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"control/sqlite", "control modernc.org/sqlite"},
 	{"control/api", "calendar rules otj readiness control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
-	{"control/console", "calendar rules readiness control control/api"},
+	{"control/console", "calendar rules otj readiness control control/api"},
 
 	{"internal/office", "otj"},
 	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/prometheus/client_golang/prometheus"},

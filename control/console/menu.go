@@ -23,6 +23,8 @@ var (
 	}{
 		{"", []entry{
 			{"menu.overview", "", control.ReadCompany},
+			{"menu.alarms", "alarms", control.ReadCompany},
+			{"menu.readiness", "readiness", control.ReadCompany},
 		}},
 		{"menu.rooms", []entry{
 			{"menu.systems", "systems", control.ReadCompany},
@@ -35,10 +37,12 @@ var (
 		}},
 		{"menu.meetings", []entry{
 			{"menu.rules", "rules", control.ReadCompany},
+			{"menu.settings", "settings", control.ReadCompany},
 		}},
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},
+			{"menu.hooks", "hooks", control.ReadCompany},
 			{"menu.audit", "audit", control.ReadAudit},
 		}},
 	}

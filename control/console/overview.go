@@ -12,7 +12,6 @@ import (
 func (c *Console) liveRoutes() {
 	c.inOrg("GET /o/{org}/rooms/{id}", control.ReadCompany, c.room)
 	c.inOrg("POST /o/{org}/rooms/{id}/wake", control.Configure, c.wakeRoom)
-	c.inOrg("POST /o/{org}/rooms/{id}/pause", control.Configure, c.pauseRoom)
 	c.inOrg("POST /o/{org}/rooms/{id}/test", control.Configure, c.testRoom)
 	c.inOrg("POST /o/{org}/rooms/{id}/check", control.Configure, c.checkRoom)
 }

@@ -208,20 +208,29 @@ func (r *request) view(p page) (*view, error) {
 	return v, nil
 }
 
-func (r *request) write(v *view) error {
+// render returns the page's HTML.
+func (v *view) render() ([]byte, error) {
 	t := templates()[v.Template]
 	if t == nil {
-		return errors.New("no template " + v.Template)
+		return nil, errors.New("no template " + v.Template)
 	}
 	// The content comes first, for the layout's summary of problems has links to
 	// the fields in it.
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "content", v); err != nil {
-		return err
+		return nil, err
 	}
 	v.Content = template.HTML(b.String())
 	b.Reset()
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (r *request) write(v *view) error {
+	html, err := v.render()
+	if err != nil {
 		return err
 	}
 	status := v.Status
@@ -236,7 +245,7 @@ func (r *request) write(v *view) error {
 	r.w.Header().Set("Cache-Control", "no-store")
 	r.w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		r.w.Write(b.Bytes())
+		r.w.Write(html)
 	}
 	return nil
 }

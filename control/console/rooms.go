@@ -12,6 +12,10 @@ import (
 // findingBadges are the colours of results.
 var findingBadges = map[readiness.Result]string{readiness.Fail: "bad", readiness.Warn: "warn", readiness.Unknown: "off", readiness.Pass: "good"}
 
+func findingBadge(r readiness.Result) badge {
+	return badge{findingBadges[r], text("readiness.result." + string(r))}
+}
+
 // roomPage is a room right now.
 type roomPage struct {
 	control.SystemLive
@@ -28,7 +32,12 @@ type screenRow struct {
 	control.ScreenMeeting
 	// Open says that the button can be pressed now, Running that the meeting runs.
 	Open, Running bool
+	// When and From are times as they are shown; where they are empty, those of
+	// the meeting are, in the browser's zone.
+	When, From string
 }
+
+const day = 24 * time.Hour
 
 func screenRows(list []control.ScreenMeeting, now time.Time) []screenRow {
 	var out []screenRow
@@ -92,26 +101,6 @@ func (c *Console) unserved(f *form, err error) bool {
 		return true
 	}
 	return false
-}
-
-func (c *Console) pauseRoom(r *request) error {
-	v, err := c.findRoom(r)
-	if err != nil {
-		return err
-	}
-	f := r.sent()
-	pause := f.checked("paused")
-	if _, err := c.centre.PauseSystem(r.Context(), r.actor, v.System.ID, f.revision(), pause); err != nil {
-		if f.failed(err, "") {
-			f.about("")
-			return c.showRoom(r, roomPage{SystemLive: v}, f)
-		}
-		return err
-	}
-	if pause {
-		return r.redirect(r.path("rooms", v.System.ID), "rooms.paused", v.System.Name)
-	}
-	return r.redirect(r.path("rooms", v.System.ID), "rooms.resumed", v.System.Name)
 }
 
 func (c *Console) testRoom(r *request) error {

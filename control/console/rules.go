@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,11 @@ type listedRule struct {
 	At          int
 	First, Last bool
 	About       string
+}
+
+// Notable are the problems of the rule that its row does not show anyway.
+func (l listedRule) Notable() []control.RuleProblem {
+	return slices.DeleteFunc(slices.Clone(l.Problems), func(p control.RuleProblem) bool { return p.Warning && l.Disabled })
 }
 
 func (c *Console) rules(r *request) error {
@@ -120,6 +126,14 @@ func (c *Console) editRules(r *request) error {
 		return c.tryRules(r, d, f)
 	case "save", "savetext":
 		return c.saveRules(r, d, f, op == "savetext")
+	case "preview":
+		values := url.Values{"text": {d.Rules}, "revision": {d.Rev()}}
+		err := c.showChange(r, d.Processing, changePage{To: r.path("rules"), Values: values, Save: "save", Back: "list"}, "rules")
+		if f.failedProcessing(err) {
+			f.about("")
+			return c.showRules(r, d, f, nil)
+		}
+		return err
 	default: // "list": back to the list
 		if _, err := c.centre.RuleList(d.Rules); err != nil {
 			return c.showRuleText(r, d, f)

@@ -88,12 +88,11 @@ func (s *stream) begin() error {
 	if err != nil {
 		return err
 	}
-	t := templates()[s.page.Template]
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+	html, err := v.render()
+	if err != nil {
 		return err
 	}
-	head, tail, ok := strings.Cut(b.String(), streamed)
+	head, tail, ok := strings.Cut(string(html), streamed)
 	if !ok {
 		return errors.New("the template " + s.page.Template + " has no place for the result")
 	}

@@ -363,7 +363,11 @@ func (c *Console) pauseSystem(r *request) error {
 	if s.Paused {
 		key = "systems.is.paused"
 	}
-	return r.redirect(r.path("systems", s.ID), key, s.Name)
+	page := "systems"
+	if f.get("back") == "rooms" {
+		page = "rooms" // the form is on the room's page too
+	}
+	return r.redirect(r.path(page, s.ID), key, s.Name)
 }
 
 func (c *Console) setSystemPassword(r *request) error {

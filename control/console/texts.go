@@ -79,21 +79,23 @@ func count(key string, n int, args ...any) (string, error) {
 
 // funcs are what templates may call.
 var funcs = template.FuncMap{
-	"t":           lookup,
-	"n":           count,
-	"asset":       func(name string) string { return assets()[name].path },
-	"org":         orgPath,
-	"item":        func(values ...any) []any { return values },
-	"badge":       func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
-	"tenantBadge": tenantBadge,
-	"number":      number,
-	"colour":      colourBadge,
-	"finding":     func(r readiness.Result) badge { return badge{findingBadges[r], text("readiness.result." + string(r))} },
-	"stepName":    func(key control.StepKey) string { return text("rooms.step." + string(key)) },
-	"ruleType":    typeName,
-	"ruleKind":    func(kind string) string { return text("rules.kind." + kind) },
-	"ruleResult":  func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
-	"when":        func(t time.Time) stamp { return stamp{t.UTC()} },
+	"t":            lookup,
+	"n":            count,
+	"asset":        func(name string) string { return assets()[name].path },
+	"org":          orgPath,
+	"item":         func(values ...any) []any { return values },
+	"badge":        func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
+	"tenantBadge":  tenantBadge,
+	"number":       number,
+	"colour":       colourBadge,
+	"finding":      findingBadge,
+	"findingNamed": func(r any) badge { return findingBadge(readiness.Result(fmt.Sprint(r))) },
+	"stepName":     func(key control.StepKey) string { return text("rooms.step." + string(key)) },
+	"change":       changeBadge,
+	"ruleType":     typeName,
+	"ruleKind":     func(kind string) string { return text("rules.kind." + kind) },
+	"ruleResult":   func(result string) badge { return badge{ruleBadges[result], text("rules.result." + result)} },
+	"when":         func(t time.Time) stamp { return stamp{t.UTC()} },
 }
 
 // number writes a number as people read it: 1,000,000.
