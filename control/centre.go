@@ -54,7 +54,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Resolver looks up DNS TXT records. A *net.Resolver is one.
+// Resolver looks up DNS TXT records. A *net.Resolver is one. The name ends with a
+// dot: no search domain is to be added. The strings that a record consists of are
+// joined.
 type Resolver interface {
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,7 +43,8 @@ func (f *fakeConsent) Check(_ context.Context, domain, tenantID string) error {
 }
 
 func (w *world) LookupTXT(_ context.Context, name string) ([]string, error) {
-	if records, ok := w.txt[name]; ok {
+	name, absolute := strings.CutSuffix(name, ".")
+	if records, ok := w.txt[name]; ok && absolute {
 		return records, nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}

@@ -2,24 +2,17 @@ package control
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"slices"
 	"strings"
-	"time"
 )
-
-// challengePrefix begins the TXT record that proves a domain.
-const challengePrefix = "onetouchjoin-verification="
 
 // Tenants returns the tenants of a company.
 func (c *Centre) Tenants(ctx context.Context, actor Actor, company string) (out []Tenant, err error) {
 	return listAll[Tenant](ctx, c, actor, company)
 }
 
-// CreateTenant adds a domain. It is pending until VerifyTenant finds the TXT
-// record with its Challenge.
+// CreateTenant adds a domain. It is pending until VerifyTenant or WatchTenants
+// finds the TXT record with its Challenge.
 func (c *Centre) CreateTenant(ctx context.Context, actor Actor, company, domain string) (t Tenant, err error) {
 	err = c.update(ctx, actor, company, func(ch *change) error {
 		if _, err := actor.org(ch, company, Configure); err != nil {
@@ -56,54 +49,6 @@ func (c *checks) domain(field, value string) {
 	if !good || net.ParseIP(value) != nil {
 		c.fail(field, "%.60q is not a domain such as example.com; write an international one in its xn-- form", value)
 	}
-}
-
-// VerifyTenant looks up the TXT records of the tenant's domain and keeps what it
-// saw in State and Why. A verified tenant stays verified when the record is
-// taken away: nothing here depends on it any more.
-func (c *Centre) VerifyTenant(ctx context.Context, actor Actor, id string) (t Tenant, err error) {
-	err = c.store.View(ctx, func(tx Tx) error {
-		if t, err = get[Tenant](tx, id); err != nil {
-			return err
-		}
-		_, err := actor.org(tx, t.Company, Configure)
-		return err
-	})
-	if err != nil || t.State == TenantVerified {
-		return t, err
-	}
-	lookup, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	records, lookupErr := c.opts.Resolver.LookupTXT(lookup, t.Domain)
-	state, why := judge(t, records, lookupErr)
-
-	err = c.update(ctx, actor, t.Company, func(ch *change) error {
-		if t, err = get[Tenant](ch, id); err != nil {
-			return err
-		}
-		t.State, t.Why, t.Checked = state, why, ch.now
-		return put(ch, &t)
-	})
-	return t, err
-}
-
-// judge says what the answer of the DNS means.
-func judge(t Tenant, records []string, err error) (TenantState, string) {
-	var dns *net.DNSError
-	switch {
-	case slices.Contains(records, t.Challenge):
-		return TenantVerified, ""
-	case errors.As(err, &dns) && dns.IsNotFound, err == nil && len(records) == 0:
-		return TenantFailed, fmt.Sprintf("%s has no TXT record yet. Add one with the value %s; the change can take an hour to be seen.", t.Domain, t.Challenge)
-	case err != nil:
-		return TenantPending, fmt.Sprintf("The DNS did not answer for %s. Try again in a few minutes.", t.Domain)
-	}
-	for _, r := range records {
-		if strings.HasPrefix(r, challengePrefix) {
-			return TenantFailed, fmt.Sprintf("%s has the TXT record %.120q, and not %s. Replace it; the change can take an hour to be seen.", t.Domain, r, t.Challenge)
-		}
-	}
-	return TenantFailed, fmt.Sprintf("%s has %d TXT records, none of them %s. Add it; the change can take an hour to be seen.", t.Domain, len(records), t.Challenge)
 }
 
 // listAll reads all objects of a company that the actor may see.

@@ -34,6 +34,8 @@ type feed struct {
 	status  SourceStatus
 	alarms  alarms
 	failing time.Time // since when every reading has failed
+	told    time.Time // when the provider last told of a change
+	untold  time.Time // when a change was made that it has not told of
 }
 
 // entry is an event that was read and what the engines found in it. The body
@@ -97,8 +99,31 @@ func (f *feed) hears() bool {
 		return false
 	}
 	ok, why := f.notifier.hears(f.src.Mailbox)
+	if ok && !f.untold.IsZero() {
+		ok, why = false, fmt.Sprintf("Polled as if there were no notifications: of a change at %s the calendar system has not told. Check that its notifications reach this server.", f.untold.UTC().Format(time.RFC3339))
+	}
 	f.alarms.set(AlarmNotify, why)
 	return ok
+}
+
+// tellWithin is how long a provider may take to tell of a change. Microsoft Graph
+// has been seen to need three minutes.
+const tellWithin = 5 * time.Minute
+
+// tell takes note that the provider tells of a change.
+func (f *feed) tell() {
+	f.mu.Lock()
+	f.told, f.untold = time.Now(), time.Time{}
+	f.mu.Unlock()
+	f.ask()
+}
+
+// miss takes note of a change that was found by polling, if the provider should
+// have told of it since the last reading. f.mu is held.
+func (f *feed) miss(ev *calendar.Event) {
+	if at := ev.Modified; at.After(f.status.LastRead) && at.After(f.told) && time.Since(at) > tellWithin && f.notifier != nil {
+		f.untold = at
+	}
 }
 
 // events returns what is known of the calendar, for an engine: ok is false
@@ -423,10 +448,16 @@ func (f *feed) update(delta calendar.Delta, partial *calendar.PartialError, w ca
 			}
 		}
 	}
+	same := f.window == w
 	f.token, f.window = delta.Token, w
 	changed = old == nil || len(old) != len(next)
 	for id, en := range next {
-		changed = changed || old[id] != en
+		if was := old[id]; was != en {
+			changed = true
+			if same && (was == nil || was.digest != en.digest) {
+				f.miss(&en.ev)
+			}
+		}
 	}
 	f.entries = next
 	return changed, bad

@@ -229,7 +229,7 @@ func (s *Service) Wake(room string) bool {
 	return false
 }
 
-// askFor asks the feed of a mailbox for a reading.
+// askFor asks the feed of a mailbox for a reading, as its provider wants.
 func (s *Service) askFor(p calendar.Notifier, mailbox string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,7 +238,7 @@ func (s *Service) askFor(p calendar.Notifier, mailbox string) {
 		return
 	}
 	if f := s.feeds[Source{provider, mailbox}]; f != nil {
-		f.ask()
+		f.tell()
 	}
 }
 

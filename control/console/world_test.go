@@ -37,7 +37,7 @@ type world struct {
 
 // LookupTXT makes a world the Centre's resolver.
 func (w *world) LookupTXT(_ context.Context, name string) ([]string, error) {
-	if records, ok := w.txt[name]; ok {
+	if records, ok := w.txt[strings.TrimSuffix(name, ".")]; ok {
 		return records, nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}

@@ -112,6 +112,7 @@ func (a *App) startControl(ctx context.Context, start func(what, address string,
 		return err
 	}
 	wg.Go(func() { a.follow(ctx) })
+	wg.Go(func() { cc.centre.WatchTenants(ctx) })
 	return nil
 }
 
