@@ -20,10 +20,13 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/calendartest/graphtest"
 	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
-	"github.com/onetouchjoin/onetouchjoin/control"
 )
 
-var _ control.Consent = (*msgraph.Consent)(nil)
+// What package control asks of a calendar system.
+var _ interface {
+	URL(domain, state string) string
+	Check(ctx context.Context, domain, tenantID string) error
+} = (*msgraph.Consent)(nil)
 
 const redirect = "https://rooms.example.com/consent"
 

@@ -218,9 +218,7 @@ func (p *Provider) CheckAccess(ctx context.Context, mailbox string) error {
 	}
 	now := time.Now()
 	r.url = at + "/calendarView?" + url.Values{"startDateTime": {stamp(now)}, "endDateTime": {stamp(now.Add(time.Minute))}, "$select": {"id"}, "$top": {"1"}}.Encode()
-	var out page
-	r.out = &out
-	if err := p.send(ctx, r); err != nil {
+	if _, err := p.page(ctx, r, &pages{}); err != nil {
 		return err
 	}
 	p.worked.Store(true)

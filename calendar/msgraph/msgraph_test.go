@@ -3,7 +3,10 @@ package msgraph_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,4 +103,11 @@ func add(m *graphtest.Mailbox, n int) {
 	for i := range n {
 		m.AddSingle(graphtest.Event{Subject: fmt.Sprint("Meeting ", i), Start: monday.Add(time.Duration(i) * time.Hour), HTML: "<p>Agenda</p>"})
 	}
+}
+
+// answering answers every request with a text.
+type answering string
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, nil
 }
