@@ -42,6 +42,7 @@ var (
 		{"menu.company", []entry{
 			{"menu.general", "general", control.ReadCompany},
 			{"menu.users", "users", control.ReadUsers},
+			{"menu.hooks", "hooks", control.ReadCompany},
 			{"menu.audit", "audit", control.ReadAudit},
 		}},
 	}

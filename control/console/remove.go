@@ -59,6 +59,10 @@ func (c *Console) removables() []removable {
 			g, err := c.findGroup(r)
 			return g.Name, g.Revision, err
 		}},
+		{"alarm_hook", "hooks", control.Configure, func(r *request, _ string) (string, int64, error) {
+			h, err := c.findHook(r)
+			return h.Name, h.Revision, err
+		}},
 	}
 }
 
