@@ -186,6 +186,7 @@ func (a *App) Run(ctx context.Context) error {
 	close(a.up)
 	err := a.svc.Run(ctx)
 	a.running.Store(false)
+	a.endSessions(context.WithoutCancel(ctx))
 	cancel()
 	wg.Wait()
 	return errors.Join(err, failed)

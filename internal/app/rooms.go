@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
@@ -186,4 +188,32 @@ func newProvider(c Calendar, hook *msgraph.Webhook) (calendar.Provider, error) {
 		}, nil), nil
 	}
 	return nil, fmt.Errorf("calendars of type %q cannot be read yet", c.Type)
+}
+
+// How long the ends of all sessions may take, and how many are ended at a time.
+const (
+	endTime = 5 * time.Second
+	enders  = 64
+)
+
+// endSessions ends the sessions on devices that have some: a device keeps only a
+// few, and the program may start again soon.
+func (a *App) endSessions(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	a.mu.Lock()
+	endpoints := a.made.endpoints
+	a.mu.Unlock()
+	at := make(chan struct{}, enders)
+	var wg sync.WaitGroup
+	for _, b := range endpoints {
+		if e, ok := b.device.(interface{ Close(context.Context) error }); ok {
+			wg.Go(func() {
+				at <- struct{}{}
+				defer func() { <-at }()
+				_ = e.Close(ctx) // the session ends by itself too
+			})
+		}
+	}
+	wg.Wait()
 }
