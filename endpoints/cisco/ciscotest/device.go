@@ -76,6 +76,7 @@ const (
 	FaultSlow               // a byte a second
 	FaultControlBytes       // control bytes within the XML
 	FaultEndless            // an answer without end
+	FaultEcho               // Bookings Put has the status Error, and repeats what was put
 )
 
 // Role is what an account may do.
