@@ -40,6 +40,9 @@ func TestRateOfCalls(t *testing.T) {
 				require.Greater(t, calls, 40)
 				assert.GreaterOrEqual(t, time.Since(began).Seconds(), float64(calls-c.burst)/c.rate, "%d calls", calls)
 				assert.Zero(t, d.Stats().Refused)
+				if c.options.NoSessions {
+					assert.Zero(t, d.Stats().Delayed, "they wait here and not at the device")
+				}
 			})
 		})
 	}
