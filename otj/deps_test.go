@@ -55,6 +55,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},
+	{"control/client", "calendar readiness control"},
 	{"control/api", "calendar rules otj readiness control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
 	{"control/console", "calendar rules otj readiness control control/api"},
