@@ -304,11 +304,8 @@ func (sc *scratch) digits(s string) string {
 // token returns s up to the first blank or bracket, without the punctuation of
 // the sentence that it ends.
 func token(s string) string {
-	for i := range len(s) {
-		if s[i] == ' ' || s[i] == '(' || s[i] == '<' || s[i] == '>' || s[i] == '"' {
-			s = s[:i]
-			break
-		}
+	if i := strings.IndexAny(s, " |(<>\"（）「」、。，；"); i >= 0 {
+		s = s[:i]
 	}
 	return strings.TrimRight(s, ".,;)]")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/ics"
+	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -82,6 +83,11 @@ func (a *App) rooms() ([]otj.Room, error) {
 			live.mailboxes[id] = liveMailbox{p, src.Mailbox, err}
 		}
 		live.network = merge(live.network, c.Network())
+	}
+	for cal, p := range m.providers {
+		if g, ok := p.(grapher); ok {
+			live.graphs[cal.Tenant] = g
+		}
 	}
 	for key, b := range a.made.endpoints {
 		if b.extended != nil && m.endpoints[key] != b {
@@ -158,7 +164,7 @@ func (a *App) provider(c Calendar, m *made) (calendar.Provider, error) {
 	p := a.made.providers[c]
 	if p == nil {
 		var err error
-		if p, err = newProvider(c); err != nil {
+		if p, err = newProvider(c, a.hook); err != nil {
 			return nil, err
 		}
 	}
@@ -166,10 +172,12 @@ func (a *App) provider(c Calendar, m *made) (calendar.Provider, error) {
 	return p, nil
 }
 
-func newProvider(c Calendar) (calendar.Provider, error) {
+func newProvider(c Calendar, hook *msgraph.Webhook) (calendar.Provider, error) {
 	switch c.Type {
-	case pausedType:
-		return pausedProvider{c.Path}, nil
+	case waitingType:
+		return waitingProvider{c.Path, c.URL}, nil
+	case "microsoft365":
+		return newGraph(c, hook)
 	case "ics-file":
 		return ics.NewFile(c.Path, nil), nil
 	case "ics-folder":
