@@ -624,8 +624,10 @@ func (n *Notifier) compare(ctx context.Context) {
 	switch {
 	case err == nil:
 		r.listFails = 0
-		r.list = now.Add(relist)
-		r.listed = true
+		r.listed, r.list = true, now.Add(relist)
+		if r.cut { // what was under way may have come to its end since
+			r.cut, r.list = false, now.Add(settled)
+		}
 		if r.refusals == 0 {
 			r.why = nil
 		}
