@@ -89,24 +89,6 @@ func (s *Store) Update(ctx context.Context, fn func(control.Tx) error) error {
 // Close ends the store.
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
-// Backup writes a copy of the store, as it is at one moment, into the new file
-// path. The store stays in use. The copy is a store that Open opens.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("back up to %s: the file is there already; name a new one", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	if _, err := s.write.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	return nil
-}
-
 // Check reads the whole file and says whether it is sound.
 func (s *Store) Check(ctx context.Context) error {
 	var verdict string
