@@ -60,8 +60,10 @@ var allowed = []struct{ pkg, imports string }{
 
 	{"control/console", "calendar rules otj readiness control control/api"},
 
+	{"control/oidc", "calendar control control/api github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2"},
+
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
+	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/oidc control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
 	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app control readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
