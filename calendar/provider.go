@@ -74,7 +74,8 @@ type Notifier interface {
 //   - reports a mailbox as covered only while it would hear of a change;
 //   - says why not, with an error for the administrator, unless it just has not
 //     come to it yet: the mailbox has to be polled meanwhile;
-//   - calls wake for a mailbox whose coverage begins or ends.
+//   - calls wake for a mailbox whose coverage begins or ends, unless no change
+//     can have been missed.
 type Coverage interface {
 	Notifier
 	// Notified reports whether changes of mailbox are told of now.

@@ -17,6 +17,10 @@ const (
 	MaxDailyQuota     = 10_000_000
 )
 
+// ErrNoApplication is the error of a call about consent where the server has no
+// application that anybody could consent to.
+var ErrNoApplication = errors.New("this server has no Microsoft 365 application; set one in its configuration")
+
 // Providers returns the providers of a company.
 func (c *Centre) Providers(ctx context.Context, actor Actor, company string) ([]Provider, error) {
 	return listAll[Provider](ctx, c, actor, company)
@@ -147,7 +151,7 @@ func (c *Centre) ConsentLink(ctx context.Context, actor Actor, provider string) 
 // state, which works once: a token for the tenant is fetched and checked.
 func (c *Centre) FinishConsent(ctx context.Context, state, tenantID, refusal string) (Provider, error) {
 	if c.opts.Consent == nil {
-		return Provider{}, errors.New("consent: this server has no Microsoft 365 application")
+		return Provider{}, ErrNoApplication
 	}
 	var p Provider
 	var t Tenant

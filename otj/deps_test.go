@@ -55,12 +55,12 @@ var allowed = []struct{ pkg, imports string }{
 	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},
-	{"control/api", "calendar control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
+	{"control/api", "calendar rules otj readiness control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
 	{"control/console", "calendar rules otj readiness control control/api"},
 
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/prometheus/client_golang/prometheus"},
+	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
 	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app control readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},
@@ -77,6 +77,7 @@ var inTests = []string{
 	"github.com/teambition/rrule-go", // the recurrence rules of go-ical, compared with ours
 	"github.com/PuerkitoBio/goquery", // the reference path that the scanner is compared with
 	"golang.org/x/net/html",
+	"golang.org/x/net/dns/dnsmessage",        // a DNS server for tests
 	"github.com/Azure/azure-sdk-for-go/sdk/", // Microsoft's client of Entra, against the fake
 }
 

@@ -321,6 +321,10 @@ func TestScriptsSayWhatTheyShould(t *testing.T) {
 		}
 	}
 	o := options()
+	o.HideDetails = "AvailabilityOnly"
+	s, err = readiness.NewScripts(o)
+	require.NoError(t, err)
+	assert.Contains(t, s.Rooms, "-AccessRights AvailabilityOnly")
 	o.External, o.HideDetails, o.Mailboxes = false, "", nil
 	s, err = readiness.NewScripts(o)
 	require.NoError(t, err)

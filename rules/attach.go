@@ -67,13 +67,19 @@ func (sc *scratch) applyLabels() {
 				}
 				continue
 			}
-			if x.pass == "" || x.pass == x.pin {
-				x.pass = h.value
+			if !x.named && (x.pass == "" || x.pass == x.pin) {
+				x.pass, x.named = h.value, true
 			}
 			if h.pin != "" {
 				x.pin = h.pin
 			} else if x.pin == "" && isDigits(h.value) && x.service != "webex" {
 				x.pin = h.value
+			}
+		case labelRoomPIN:
+			// That of Meet and Teams is for telephones.
+			g := sc.near(field, source, h.raw, func(g *group) bool { return g.service == "sip" || g.service == "pexip" || g.service == "cms" })
+			if g >= 0 && sc.groups[g].pin == "" {
+				sc.groups[g].pin = h.value
 			}
 		case labelIP:
 			g := sc.near(field, source, h.raw, func(g *group) bool { return g.rule != nil && len(g.rule.Dial) > 0 })

@@ -44,12 +44,20 @@ var defaultPack = [...]Rule{
 		Source: "support.zoom.com, Zoom Events join links",
 	},
 	{
-		Name: "zoom", Service: "zoom", Hosts: []string{".zoom.us", ".zoom.com", ".zoomgov.com", ".zoom.com.cn", ".zoom-x.de", "*.zm.page"},
+		Name: "zoom", Service: "zoom", Hosts: []string{".zoom.us", ".zoom.com", ".zoom.com.cn", ".zoom-x.de", "*.zm.page"},
 		Paths:  []string{"/j/{id:digits}", "/w/{id:digits}", "/s/{id:digits}", "/my/{room:name}", "/wc/join/{id:digits}", "/wc/{id:digits}/join", "/wc/{id:digits}/start", "/wc/my/{room:name}"},
 		Token:  []string{"pwd", "tk"},
 		Dial:   []string{"sip:{id}.{pin}@zoomcrc.com", "sip:{id}@zoomcrc.com", "h323:{ip}##{id}#{pin}", "h323:{ip}##{id}"},
 		Why:    "Zoom meetings, webinars, personal rooms and the web client, with vanity and regional hosts. The pwd of the link is a token, not the numeric passcode of the dial string.",
 		Source: "support.zoom.com, Zoom Conference Room Connector dial strings; developers.zoom.us",
+	},
+	{
+		Name: "zoom-gov", Service: "zoom", Hosts: []string{".zoomgov.com"},
+		Paths:  []string{"/j/{id:digits}", "/w/{id:digits}", "/s/{id:digits}", "/my/{room:name}", "/wc/join/{id:digits}", "/wc/{id:digits}/join", "/wc/{id:digits}/start", "/wc/my/{room:name}"},
+		Token:  []string{"pwd", "tk"},
+		Dial:   []string{"sip:{id}.{pin}@sip.zoomgov.com", "sip:{id}@sip.zoomgov.com", "h323:{ip}##{id}#{pin}", "h323:{ip}##{id}"},
+		Why:    "Zoom for Government: as Zoom, with a room connector of its own, which zoomcrc.com does not lead to.",
+		Source: "zoomgov.com, Zoom for Government; invitations that it makes",
 	},
 	{
 		Name: "ringcentral-zoom", Service: "ringcentral",
@@ -184,9 +192,9 @@ var defaultPack = [...]Rule{
 		Name: "pexip", Service: "pexip", Hosts: []string{"*"},
 		Paths: []string{
 			"/webapp/#/?conference={id}", "/webapp/?conference={id}", "/webapp/home/?conference={id}", "/webapp/home?conference={id}", "/webapp?conference={id}",
-			"/webapp/conference/{id}", "/webapp/conference?name={id}", "/webapp/m/{id}", "/webapp/#/conference/{id}",
-			"/webapp2/m/{id}", "/webapp2/conference/{id}", "/webapp2/#/?conference={id}", "/webapp2/?conference={id}", "/webapp2/home/?conference={id}",
-			"/webapp3/m/{id}", "/webapp3/conference/{id}", "/webapp3/?conference={id}",
+			"/webapp/conference/{id}", "/webapp/conference?name={id}", "/webapp/m/{id}", "/webapp/m/{id}/step-by-step", "/webapp/m/{id}/express", "/webapp/#/conference/{id}",
+			"/webapp2/m/{id}", "/webapp2/m/{id}/step-by-step", "/webapp2/m/{id}/express", "/webapp2/conference/{id}", "/webapp2/#/?conference={id}", "/webapp2/?conference={id}", "/webapp2/home/?conference={id}",
+			"/webapp3/m/{id}", "/webapp3/m/{id}/step-by-step", "/webapp3/m/{id}/express", "/webapp3/conference/{id}", "/webapp3/?conference={id}",
 		},
 		Token:  []string{"pin"},
 		Dial:   []string{"sip:{alias}"},
@@ -254,7 +262,8 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "zoho", Service: "zoho", Hosts: []string{"meeting.zoho.com", "meeting.zoho.eu", "meeting.zoho.in", "meet.zoho.com", "meet.zoho.eu", "meet.zoho.in"},
-		Paths: []string{"/join?key={id:digits}", "/meeting/login.sp?meetingKey={id:digits}"},
+		Paths: []string{"/join?key={id:digits}", "/meeting/login.sp?meetingKey={id:digits}", "/{id:code(8-32)}"},
+		Not:   []string{"/download", "/settings", "/features", "/integrations"},
 		Why:   "Zoho Meeting.", Source: "zoho.com/meeting help",
 	},
 	{

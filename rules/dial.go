@@ -13,6 +13,7 @@ var dialHosts = [...]struct {
 	digits  bool // the user part must be a number: people have mail there too
 }{
 	{".zoomcrc.com", "zoom", false},
+	{"sip.zoomgov.com", "zoom", false},
 	{"*.zmus.us", "zoom", true},
 	{"zmus.us", "zoom", true},
 	{"*.webex.com", "webex", true},

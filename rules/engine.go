@@ -120,6 +120,7 @@ type scratch struct {
 	text       screen
 	hasText    bool
 	textSource string
+	textField  Field // where the text is from, if not from the body
 	older      int // where the text's older message begins; -1 for not looked for
 	event      *calendar.Event
 	view       view // for the administrator's rules
@@ -177,6 +178,13 @@ func (sc *scratch) read() {
 	}
 	if len(sc.found) > 0 || len(sc.hits) > 0 {
 		sc.gather(e)
+	}
+	// "Zoom Meeting ID: 812 3456 7890" may be all that there is, in the location.
+	if len(sc.groups) == 0 && mentions(ev.Location) {
+		sc.textSource, sc.textField = "", FieldLocation
+		sc.readText(ev.Location, false)
+		sc.gather(e)
+		sc.hasText = false // the body's text is another
 	}
 }
 
@@ -297,6 +305,9 @@ func (sc *scratch) markQuoted(from int) {
 
 // fieldOf returns the field that a label of the text is in.
 func (sc *scratch) fieldOf(h *labelHit) Field {
+	if sc.textField != 0 {
+		return sc.textField
+	}
 	if sc.older < 0 {
 		sc.older = sc.text.quotedFrom(sc.hits[len(sc.hits)-1].raw)
 	}

@@ -198,6 +198,8 @@ func (sc *scratch) beaten(rank int) string {
 	switch {
 	case g.meet && g.rank != rankOf(sc.found[g.best].field):
 		return "Google added it by itself; " + w.service + " was chosen"
+	case g.signed && !w.signed && sc.found[w.best].field == FieldBody:
+		return "in a signature of the body, and " + w.service + " is not"
 	case g.rank > w.rank:
 		return "in " + sc.found[g.best].field.String() + "; " + w.name + " is in " + sc.found[w.best].field.String() + ", a better field"
 	}

@@ -18,6 +18,7 @@ const (
 	labelSIP            // an address without a scheme
 	labelIP             // an H.323 gateway
 	labelPhone          // the id of a telephone conference, which is none of ours
+	labelRoomPIN        // "PIN" alone: that of a video bridge, or of a telephone
 )
 
 // labelText is what stands before a value, in lower case, and what it says.
@@ -47,6 +48,7 @@ var labels = [...]labelText{
 	{"κωδικός πρόσβασης", labelPasscode}, {"αναγνωριστικό σύσκεψης", labelID}, {"код доступу", labelPasscode}, {"ідентифікатор наради", labelID}, {"hozzáférési kód", labelPasscode}, {"jelszó", labelPasscode}, {"přístupový kód", labelPasscode}, {"heslo", labelPasscode}, {"cod de acces", labelPasscode}, {"parolă", labelPasscode}, {"kode sandi", labelPasscode},
 	{"wachtwoord", labelPasscode}, {"wachtwoordcode", labelPasscode}, {"toegangscode", labelPasscode}, {"lösenord", labelPasscode}, {"lösenkod", labelPasscode}, {"adgangskode", labelPasscode}, {"passord", labelPasscode}, {"tilgangskode", labelPasscode}, {"senha", labelPasscode}, {"código de acesso", labelPasscode}, {"palavra-passe", labelPasscode}, {"kod dostępu", labelPasscode}, {"hasło", labelPasscode}, {"salasana", labelPasscode}, {"tunnuskoodi", labelPasscode}, {"geçiş kodu", labelPasscode}, {"parola", labelPasscode}, {"код доступа", labelPasscode}, {"пароль", labelPasscode}, {"секретный код", labelPasscode},
 	{"パスコード", labelPasscode}, {"パスワード", labelPasscode}, {"密码", labelPasscode}, {"密碼", labelPasscode}, {"传递代码", labelPasscode}, {"암호", labelPasscode}, {"패스코드", labelPasscode}, {"conference pin", labelPasscode}, {"meeting pin", labelPasscode},
+	{"guest pin", labelRoomPIN}, {"gast-pin", labelRoomPIN}, {"gäste-pin", labelRoomPIN}, {"pin code", labelRoomPIN}, {"pin-code", labelRoomPIN}, {"pin", labelRoomPIN},
 	{"join by sip", labelSIP}, {"sip", labelSIP}, {"join from a video system or application", labelSIP},
 }
 
@@ -59,6 +61,10 @@ func init() {
 		labelsBy[end] = append(labelsBy[end], l)
 	}
 }
+
+// elsewhere are words before a label that say that the value is not the
+// meeting's, in lower case: "Wi-Fi password", "door access code".
+var elsewhere = [...]string{"wi-fi", "wifi", "wlan", "ssid", "wireless", "network", "netzwerk", "door", "gate", "building", "parking", "garage", "locker", "recording", "aufzeichnung", "enregistrement", "grabación", "download", "file", "document", "login", "account", "portal"}
 
 // labelHit is a label with its value.
 type labelHit struct {
@@ -82,10 +88,27 @@ func classify(before string) label {
 	list := labelsBy[lower(s[len(s)-1])]
 	for i := range list {
 		if n := len(list[i].text); len(s) >= n && foldUTF(s[len(s)-n:], list[i].text) {
+			if list[i].is == labelRoomPIN && len(s) > n && s[len(s)-n-1] != ' ' {
+				return labelNone // the end of another word
+			}
+			if (list[i].is == labelPasscode || list[i].text == "access code") && foreign(s[:len(s)-n]) {
+				return labelPhone
+			}
 			return list[i].is
 		}
 	}
 	return labelNone
+}
+
+// foreign reports whether the word before a label is of elsewhere.
+func foreign(before string) bool {
+	before = strings.TrimRight(before, " -")
+	for _, word := range elsewhere {
+		if n := len(before) - len(word); hasSuffixFold(before, word) && (n == 0 || !isAlnum(before[n-1])) {
+			return true
+		}
+	}
+	return false
 }
 
 // foldUTF compares like fold, and takes the capitals of Latin-1 and Cyrillic
@@ -125,6 +148,8 @@ func (sc *scratch) readLabels(t *screen) {
 				h.is, h.value, h.pin = labelPasscode, value[:open], sc.digits(value[open+2:])
 			} else if shapedID(value) {
 				h.is, h.value = labelID, sc.digits(value)
+			} else if shapedVideoID(value) && sc.tenantBefore(s, i) {
+				h.is, h.value = labelVideoID, sc.digits(value)
 			} else if n := len(sc.hits); n > 0 && sc.hits[n-1].is == labelID && i-sc.hits[n-1].text < 100 && shapedCode(value) {
 				h.is, h.value = labelPasscode, value
 			} else {
@@ -134,7 +159,7 @@ func (sc *scratch) readLabels(t *screen) {
 			if h.value = sc.digits(value); len(h.value) < 3 || len(h.value) > 16 {
 				continue
 			}
-		case labelPIN:
+		case labelPIN, labelRoomPIN:
 			if h.value = sc.digits(value); h.value == "" {
 				continue
 			}
@@ -276,14 +301,13 @@ func (sc *scratch) digits(s string) string {
 	return sc.a.since(n)
 }
 
-// token returns s up to the first blank or bracket.
+// token returns s up to the first blank or bracket, without the punctuation of
+// the sentence that it ends.
 func token(s string) string {
-	for i := 0; i < len(s); i++ {
-		if s[i] == ' ' || s[i] == '(' || s[i] == '<' || s[i] == '>' || s[i] == '"' {
-			return s[:i]
-		}
+	if i := strings.IndexAny(s, " |(<>\"（）「」、。，；"); i >= 0 {
+		s = s[:i]
 	}
-	return s
+	return strings.TrimRight(s, ".,;)]")
 }
 
 // shapedID recognizes a Teams meeting id by its groups of three digits, whatever
@@ -303,6 +327,33 @@ func shapedID(value string) bool {
 		}
 	}
 	return digits >= 12 && digits <= 15 && groups >= 3
+}
+
+// shapedVideoID recognizes the conference id of a Teams block by its groups of
+// three digits, or its ten digits in one.
+func shapedVideoID(value string) bool {
+	digits := 0
+	for i := range len(value) {
+		switch {
+		case isDigit(value[i]):
+			digits++
+		case value[i] != ' ' || digits%3 != 0:
+			return false
+		}
+	}
+	return digits >= 9 && digits <= 11
+}
+
+// tenantBefore reports whether the address of a video partner's tenant stands in
+// the lines before an offset of the text.
+func (sc *scratch) tenantBefore(s string, pos int) bool {
+	_, host, _ := strings.Cut(addressBefore(s, pos), "@")
+	for i := range cviHosts {
+		if fold(host, cviHosts[i].host) {
+			return true
+		}
+	}
+	return false
 }
 
 // shapedPIN recognizes a numeric password that begins a remark in brackets.

@@ -25,11 +25,17 @@ type group struct {
 	meet    bool
 	rebuilt string // a join link made from the text
 	told    bool   // the text has its number, after a label
+	named   bool   // the text has its passcode, after a label
+	signed  bool   // its links are in a signature
 }
 
-// ranks of the fields. A link that Google added by itself comes after the
+// rankOf returns the rank of a field. Between it and that of the next field
+// there is room: in the body links in a signature come after others, and bare
+// addresses after those; a link that Google added by itself comes after the
 // location.
-func rankOf(f Field) int { return int(f) * 2 }
+func rankOf(f Field) int { return int(f) * rankStep }
+
+const rankStep = 4
 
 // gather makes meetings of what was found in an event.
 func (sc *scratch) gather(e *Engine) {
@@ -41,6 +47,7 @@ func (sc *scratch) gather(e *Engine) {
 		}
 	}
 	sc.sameTeams()
+	sc.afterSignatures()
 	for i := range sc.found {
 		if sc.found[i].kind == isCVI {
 			sc.addCVI(i)
@@ -257,7 +264,7 @@ func (sc *scratch) addDial(i int) {
 	}
 	rank := rankOf(f.field)
 	if service == "sip" && f.field >= FieldBody {
-		rank++ // the last resort of its field: what has a link is a meeting for sure
+		rank += rankStep - 1 // the last resort of its field: what has a link is a meeting for sure
 	}
 	sc.groups = append(sc.groups, group{best: i, link: -1, service: service, name: name, id: id, pin: f.pin, pass: f.pin, rank: rank, order: i})
 }
@@ -311,7 +318,7 @@ func (sc *scratch) googleMeet(e *Engine) {
 		}
 		switch e.googleMeet {
 		case GoogleMeetLast:
-			sc.groups[g].rank = rankOf(FieldQuoted) + 1
+			sc.groups[g].rank = rankOf(FieldQuoted) + rankStep
 		default:
 			sc.groups[g].rank = rankOf(FieldLocation) + 1
 		}

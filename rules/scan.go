@@ -499,9 +499,33 @@ func (w *scanner) take(uri string, start, end int) {
 	span := Span{Source: w.source, Start: start, End: end}
 	n := len(w.found)
 	w.evaluate(w.t, uri, w.field, span)
-	if !w.html && newline(w.s[end:]) > 0 && !w.bracketed(n, uri, start, end) {
-		w.continued(n, uri, start, end)
+	switch {
+	case w.html:
+		if i := w.query(end); i > 0 {
+			w.continued(n, uri, start, i)
+		}
+	case newline(w.s[end:]) > 0 && !w.bracketed(n, uri, start, end):
+		w.continued(n, uri, start, end+newline(w.s[end:]))
 	}
+}
+
+// query returns where a query begins that stands on the line after a link in the
+// text of HTML, which ends at end; 0 if there is none. Nothing else begins with
+// "?" and a name, and no other part of a link is looked for on a next line there:
+// markup says where a link ends, but for one that somebody's plain text was cut in.
+func (w *scanner) query(end int) int {
+	s := w.s[end:min(len(w.s), end+16)]
+	rest := s
+	if hasPrefixFold(s, "<br") {
+		_, rest, _ = strings.Cut(s, ">")
+	} else if newline(s) == 0 {
+		return 0
+	}
+	rest = strings.TrimLeft(rest, " \r\n")
+	if len(rest) < 2 || rest[0] != '?' || !isAlnum(rest[1]) {
+		return 0
+	}
+	return end + len(s) - len(rest)
 }
 
 // bracketed joins the lines of a link that stands in angle brackets, which say
@@ -548,11 +572,11 @@ func (w *scanner) bracketed(n int, uri string, start, end int) bool {
 
 // continued tries the link with the next line, if mail has cut it: only a link
 // that is better for it is taken, one that joins where it did not, or that has
-// a passcode where it had none.
-func (w *scanner) continued(n int, uri string, start, end int) {
+// a passcode where it had none. The next line begins at next.
+func (w *scanner) continued(n int, uri string, start, next int) {
 	s := w.s
-	i := end + newline(s[end:])
-	for i < len(s) && (s[i] == '>' || s[i] == ' ' || s[i] == '\t') && i < end+12 {
+	i := next
+	for i < len(s) && (s[i] == '>' || s[i] == ' ' || s[i] == '\t') && i < next+12 {
 		i++
 	}
 	if i >= len(s) || !(isAlnum(s[i]) || strings.IndexByte("?&=/%-_.", s[i]) >= 0) {
@@ -565,7 +589,7 @@ func (w *scanner) continued(n int, uri string, start, end int) {
 		return
 	}
 	mark := len(w.a.b)
-	tail, tailEnd := w.extract(s, i, false)
+	tail, tailEnd := w.extract(s, i, w.html)
 	if tail == "" || strings.Contains(tail, "://") {
 		w.a.b = w.a.b[:mark]
 		return

@@ -16,6 +16,8 @@ type screen struct {
 	// quoted is where in the body an element begins that holds an older
 	// message; -1 for nowhere.
 	quoted int
+	// signed are the signatures in the text: pairs of offsets.
+	signed []int
 	// hidden are the comments, scripts and styles of the body: pairs of offsets.
 	hidden []int
 }
@@ -27,7 +29,7 @@ func (t *screen) String() string { return unsafe.String(unsafe.SliceData(t.b), l
 
 func (t *screen) reset() {
 	t.b, t.lines, t.quoted = t.b[:0], t.lines[:0], -1
-	t.hidden = t.hidden[:0]
+	t.hidden, t.signed = t.hidden[:0], t.signed[:0]
 }
 
 // raw returns the offset in the body for one in the text: that of the line.

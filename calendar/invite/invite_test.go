@@ -264,6 +264,8 @@ func TestCharsetsOfText(t *testing.T) {
 	} {
 		assert.Equal(t, "Møte", single(t, "a.txt", text).Body.Plain, name)
 	}
+	// R52 of the cases that the rules are tested with: the engine itself guesses no charset.
+	assert.Equal(t, "https://zoom.us/j/1", single(t, "a.txt", encode(t, "utf-16le", "https://zoom.us/j/1")).Body.Plain)
 	assert.Equal(t, "ø\ufffd", single(t, "a.txt", "ø\xff").Body.Plain)
 	assert.Equal(t, "<meta charset=iso-8859-1>Møte", single(t, "a.html", "<meta charset=iso-8859-1>M\xf8te").Body.HTML)
 }

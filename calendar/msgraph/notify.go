@@ -30,6 +30,7 @@ import (
 type Notifier struct {
 	*Provider
 	roster *roster
+	waits  time.Time // since when Notify waits for another of the same name; guarded as the roster
 }
 
 var (
@@ -50,7 +51,7 @@ func (h *Webhook) Notifier(name string, p *Provider) *Notifier {
 		r = &roster{hook: h, name: name, turn: make(chan struct{}, 1), bell: make(chan struct{}, 1), watches: map[string]*watch{}}
 		h.rosters[name] = r
 	}
-	return &Notifier{p, r}
+	return &Notifier{Provider: p, roster: r}
 }
 
 // Notified implements [calendar.Coverage].
@@ -60,7 +61,9 @@ func (n *Notifier) Notified(mailbox string) (ok bool, why error) {
 	defer r.hook.mu.Unlock()
 	w := r.watches[key(mailbox)]
 	switch {
-	case w == nil || len(w.names) == 0 || !r.running:
+	case !n.waits.IsZero() && time.Since(n.waits) > time.Minute:
+		return false, fmt.Errorf("another provider has the name %q at the same webhook: give each its own", r.name)
+	case w == nil || len(w.names) == 0 || r.running != n:
 		return false, nil
 	case w.covered(time.Now()):
 		return true, nil
@@ -120,12 +123,15 @@ func (n *Notifier) Subscriptions() NotifierStatus {
 // app has no permission.
 func (n *Notifier) Notify(ctx context.Context, mailboxes []string, wake func(mailbox string)) error {
 	r := n.roster
+	n.wait(time.Now())
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
+		n.wait(time.Time{})
 		return ctx.Err()
 	}
+	n.wait(time.Time{})
 	ctx, cancel := context.WithCancel(ctx)
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
@@ -133,12 +139,12 @@ func (n *Notifier) Notify(ctx context.Context, mailboxes []string, wake func(mai
 
 	r.hook.mu.Lock()
 	r.want(mailboxes)
-	r.running = true
+	r.running = n
 	r.hook.mu.Unlock()
 	defer func() {
 		r.hook.mu.Lock()
 		defer r.hook.mu.Unlock()
-		r.running = false
+		r.running = nil
 	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -180,6 +186,12 @@ func (n *Notifier) Notify(ctx context.Context, mailboxes []string, wake func(mai
 		case <-timer.C:
 		}
 	}
+}
+
+func (n *Notifier) wait(since time.Time) {
+	n.roster.hook.mu.Lock()
+	defer n.roster.hook.mu.Unlock()
+	n.waits = since
 }
 
 // Unsubscribe deletes all subscriptions of the notifier, when a tenant's rooms

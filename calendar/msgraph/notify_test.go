@@ -520,6 +520,37 @@ func TestNotifierQuota(t *testing.T) {
 	})
 }
 
+// A provider with new settings takes over from the old one; two at a time is a
+// mistake that is said.
+func TestNotifierOfTheSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, nil, nil)
+		defer p.site.Close()
+		stop := p.run(fjord, annex)
+		after(time.Second)
+		old, requests := p.Notifier, p.site.Stats().Requests
+		p.Notifier = p.hook.Notifier("example.com", msgraph.New(app{p.site}, local(p.site)))
+		stopNew := p.run(fjord, annex)
+		after(2 * time.Minute)
+		ok, _ := old.Notified(fjord)
+		assert.True(t, ok)
+		ok, why := p.Notified(fjord)
+		assert.False(t, ok)
+		require.EqualError(t, why, `another provider has the name "example.com" at the same webhook: give each its own`)
+		stop()
+		after(time.Second)
+		p.once(fjord, annex)
+		ok, why = old.Notified(fjord)
+		assert.False(t, ok)
+		require.NoError(t, why)
+		assert.Equal(t, requests, p.site.Stats().Requests, "nothing had to be asked")
+		p.wakes(fjord)
+		p.site.Room.AddSingle(soon)
+		assert.Equal(t, 1, p.wakes(fjord))
+		stopNew()
+	})
+}
+
 // locked is a credential that Entra does not accept.
 type locked struct{}
 

@@ -61,7 +61,7 @@ type roster struct {
 	leftovers []leftover
 	queue     []*watch // that have news, each once
 
-	running   bool      // there is a call of Notify
+	running   *Notifier // whose Notify has the turn
 	listed    bool      // what was there before us is known
 	list      time.Time // when to compare with Graph's list the next time
 	listing   bool

@@ -16,13 +16,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/rules"
 )
 
 // Version is the version of the API: the first path segment after /api.
@@ -64,6 +68,8 @@ func New(centre *control.Centre, opts *Options) *Server {
 	config.CreateHooks = nil // no $schema links in answers
 	config.FieldsOptionalByDefault = true
 	config.RejectUnknownQueryParameters = true
+	// A list of schemes is a list of bytes to reflection, and a list of names in JSON.
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[[]rules.Scheme](), reflect.TypeFor[[]string]())
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: SessionCookie},
 		"token":   {Type: "http", Scheme: "bearer"},
@@ -75,6 +81,10 @@ func New(centre *control.Centre, opts *Options) *Server {
 	s.calendars()
 	s.systems()
 	s.accounts()
+	s.processing()
+	s.rooms()
+	s.alarms()
+	s.readiness()
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusNotFound)
@@ -87,8 +97,15 @@ func New(centre *control.Centre, opts *Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
+	if strings.HasSuffix(r.URL.Path, "/preview") || strings.HasSuffix(r.URL.Path, "/readiness") {
+		// Many calendars are read. A writer that has no deadline needs no other one.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longCall))
+	}
 	s.mux.ServeHTTP(w, r)
 }
+
+// longCall is how long the calls may take that read a company's calendars.
+const longCall = 15 * time.Minute
 
 // OpenAPI returns the description of the API.
 func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
@@ -157,6 +174,8 @@ func (s *Server) fail(err error) error {
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, control.ErrStale):
 		return huma.Error412PreconditionFailed("somebody else has changed the object meanwhile; read it again")
+	case errors.Is(err, control.ErrNoService), errors.Is(err, control.ErrNoApplication):
+		return huma.Error503ServiceUnavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return huma.Error503ServiceUnavailable("the call took too long; try again later")
 	}
@@ -238,20 +257,39 @@ func newPage[T any](p control.Page[T]) *pageOf[T] {
 	return out
 }
 
-// op describes an operation.
-func op(method, path, id, summary, tag string, status int) huma.Operation {
+// op describes an operation. More are the errors that it has besides those that
+// follow from its method, path and input.
+func op(method, path, id, summary, tag string, status int, more ...int) huma.Operation {
 	o := huma.Operation{
-		Method: method, Path: "/api/" + Version + path, OperationID: id, Summary: summary, Tags: []string{tag},
-		DefaultStatus: status, Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests},
+		Method: method, Path: "/api/" + Version + path, OperationID: strings.ReplaceAll(id, "_", "-"), Summary: strings.ReplaceAll(summary, "_", " "), Tags: []string{tag},
+		DefaultStatus: status, Errors: append([]int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable}, more...),
 	}
-	if method != http.MethodGet {
-		o.Errors = append(o.Errors, http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusUnprocessableEntity)
+	if strings.Contains(path, "{") {
+		o.Errors = append(o.Errors, http.StatusForbidden, http.StatusNotFound)
+	} else if method != http.MethodGet {
+		o.Errors = append(o.Errors, http.StatusForbidden) // a browser without its token
 	}
+	return o
+}
+
+// withBody sets the most bytes of a body, where it may have more than 1 MB.
+func withBody(o huma.Operation, most int64) huma.Operation {
+	o.MaxBodyBytes, o.BodyReadTimeout = most, 30*time.Second
 	return o
 }
 
 // register registers an operation whose errors are those of the Centre.
 func register[I, O any](s *Server, o huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	in := reflect.TypeFor[I]()
+	if _, ok := in.FieldByName("IfMatch"); ok {
+		o.Errors = append(o.Errors, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
+	}
+	if _, ok := in.FieldByName("Body"); ok {
+		o.Errors = append(o.Errors, http.StatusRequestEntityTooLarge)
+	}
+	if !slices.Contains(o.Errors, http.StatusUnprocessableEntity) {
+		o.Errors = append(o.Errors, http.StatusUnprocessableEntity) // parameters that nobody knows
+	}
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err == nil {
@@ -281,7 +319,7 @@ func (c crud[T]) register(s *Server) {
 			p, err := c.list(ctx, actorOf(ctx), in.Org, in.After, in.Limit)
 			return newPage(p), err
 		})
-	register(s, op(http.MethodPost, "/orgs/{org}/"+c.plural, "create-"+c.kind, "Make a "+c.kind, c.tag, 201),
+	register(s, op(http.MethodPost, "/orgs/{org}/"+c.plural, "create-"+c.kind, "Make a "+c.kind, c.tag, 201, http.StatusConflict),
 		func(ctx context.Context, in *struct {
 			OrgInput
 			Body T
@@ -294,7 +332,7 @@ func (c crud[T]) register(s *Server) {
 		func(ctx context.Context, in *IDInput) (*item[T], error) {
 			return c.answer(c.get(ctx, actorOf(ctx), in.ID))
 		})
-	register(s, op(http.MethodPut, "/"+c.plural+"/{id}", "change-"+c.kind, "Change a "+c.kind, c.tag, 200),
+	register(s, op(http.MethodPut, "/"+c.plural+"/{id}", "change-"+c.kind, "Change a "+c.kind, c.tag, 200, http.StatusConflict),
 		func(ctx context.Context, in *struct {
 			IDInput
 			AtRevision

@@ -16,7 +16,7 @@ func (s *Server) organizations() {
 			orgs, err := s.centre.Orgs(ctx, actorOf(ctx))
 			return listOf(orgs), err
 		})
-	register(s, op(http.MethodPost, "/orgs/{org}/companies", "create-company", "Make a company of a partner", tag, 201),
+	register(s, op(http.MethodPost, "/orgs/{org}/companies", "create-company", "Make a company of a partner", tag, 201, http.StatusConflict),
 		func(ctx context.Context, in *struct {
 			OrgInput
 			Body struct {
@@ -64,7 +64,7 @@ func (s *Server) calendars() {
 			l, err := s.centre.Tenants(ctx, actorOf(ctx), in.Org)
 			return listOf(l), err
 		})
-	register(s, op(http.MethodPost, "/orgs/{org}/tenants", "create-tenant", "Add a tenant by its domain, which has to be proved", tag, 201),
+	register(s, op(http.MethodPost, "/orgs/{org}/tenants", "create-tenant", "Add a tenant by its domain, which has to be proved", tag, 201, http.StatusConflict),
 		func(ctx context.Context, in *struct {
 			OrgInput
 			Body struct {
@@ -107,26 +107,6 @@ func (s *Server) calendars() {
 		list: s.centre.Mailboxes, get: s.centre.Mailbox, save: s.centre.SaveMailbox,
 		meta: func(m *control.Mailbox) (*control.Meta, *string) { return &m.Meta, &m.Company },
 	}.register(s)
-
-	register(s, op(http.MethodGet, "/orgs/{org}/processing", "get-processing", "Read how invites are processed and shown", tag, 200),
-		func(ctx context.Context, in *OrgInput) (*item[control.Processing], error) {
-			p, err := s.centre.Processing(ctx, actorOf(ctx), in.Org)
-			return &item[control.Processing]{etag(p.Revision), p}, err
-		})
-	register(s, op(http.MethodPut, "/orgs/{org}/processing", "change-processing", "Change how invites are processed and shown", tag, 200),
-		func(ctx context.Context, in *struct {
-			OrgInput
-			AtRevision
-			Body control.Processing
-		}) (*item[control.Processing], error) {
-			revision, err := in.revision()
-			if err != nil {
-				return nil, err
-			}
-			in.Body.Meta, in.Body.Company = control.Meta{Revision: revision}, in.Org
-			p, err := s.centre.SaveProcessing(ctx, actorOf(ctx), in.Body)
-			return &item[control.Processing]{etag(p.Revision), p}, err
-		})
 }
 
 // everything makes a list without pages one with a single page.
@@ -191,7 +171,7 @@ func (s *Server) accounts() {
 			l, err := s.centre.Users(ctx, actorOf(ctx), in.Org)
 			return listOf(l), err
 		})
-	register(s, op(http.MethodPost, "/orgs/{org}/users", "create-user", "Make a user without roles", tag, 201),
+	register(s, op(http.MethodPost, "/orgs/{org}/users", "create-user", "Make a user without roles", tag, 201, http.StatusConflict),
 		func(ctx context.Context, in *struct {
 			OrgInput
 			Body struct {

@@ -119,7 +119,8 @@ func groupFindings(list []readiness.Finding) []findingGroup {
 		default:
 			g.More++
 		}
-		if f.Command != "" {
+		// The same command at several devices is to be copied once.
+		if f.Command != "" && f.Command+"\n" != g.Commands {
 			g.Commands += f.Command + "\n"
 		}
 	}

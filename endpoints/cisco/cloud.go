@@ -260,7 +260,13 @@ func webexDo(ctx context.Context, c *http.Client, req *http.Request) (*http.Resp
 		if errors.As(err, &u) {
 			err = u.Err
 		}
-		return nil, nil, networkFault(ctx, err)
+		err = networkFault(ctx, err)
+		if f := (*fault)(nil); errors.As(err, &f) { // what to do is another thing than for a device
+			if f.fix = fixWebex; errors.Is(f, otj.ErrCertificate) {
+				f.fix = fixProxy
+			}
+		}
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	data, err := readAnswer(ctx, resp)

@@ -81,7 +81,9 @@ const (
 	fixMode     = "Check the address, and that NetworkServices HTTP Mode of the device is HTTPS"
 	fixTeams    = "The device is in Microsoft Teams Rooms mode, in which it takes no bookings: its meetings come from Teams"
 	fixCert     = "Compare the fingerprint with the one that the device shows under its security settings, and pin it if they are the same, or give the authority that signed the certificate; if they differ, somebody may stand between"
-	fixReach    = "Check that the device is on, its address, and that this machine may open a connection to it"
+	fixReach    = "Check that the device is on, its address, that this machine may open a connection to it, and that NetworkServices HTTP Mode of the device is not Off"
+	fixWebex    = "Check that this machine reaches Webex, through the proxy if there is one"
+	fixProxy    = "A proxy between this machine and Webex may sign certificates itself: give the file with its authority as ca_file"
 	fixCut      = "It is tried again. If it stays, look for a proxy or a bad line between, and at the load of the device"
 	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
 )

@@ -47,6 +47,22 @@ func TestCloudWorkspace(t *testing.T) {
 	require.ErrorContains(t, ep.Show(t.Context(), nil), "2 room devices")
 }
 
+// What is wrong between this machine and Webex is not looked for at the device.
+func TestCloudOutOfReach(t *testing.T) {
+	srv := httptest.NewTLSServer(ciscotest.NewCloud("bot", ""))
+	defer srv.Close()
+	fix := func() string {
+		ep, err := cisco.NewCloud("device", cisco.BotToken("bot"), &cisco.CloudOptions{BaseURL: srv.URL + "/v1"}, nil)
+		require.NoError(t, err)
+		var e *otj.EndpointError
+		require.ErrorAs(t, ep.Show(t.Context(), nil), &e)
+		return e.Fix
+	}
+	assert.Contains(t, fix(), "ca_file")
+	srv.Close()
+	assert.Contains(t, fix(), "reaches Webex")
+}
+
 // A device that has lost its bookings in a call, and says nothing of it, has them
 // again after the call.
 func TestLostInACall(t *testing.T) {

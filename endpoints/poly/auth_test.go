@@ -169,6 +169,19 @@ func TestOffers(t *testing.T) {
 	assert.Equal(t, []string{basic, "NTLM"}, offers(Options{NTLMKey: key, Auth: []Scheme{Basic, NTLM}}))
 	assert.Equal(t, []string{"NTLM"}, offers(Options{NTLMKey: key, Auth: []Scheme{NTLM}}))
 
+	// A connection of HTTP/2 may carry the requests of several devices.
+	many, err := New(&Options{NTLMKey: key})
+	require.NoError(t, err)
+	h := httptest.NewUnstartedServer(many)
+	h.Config.ConnContext, h.EnableHTTP2 = many.ConnContext, true
+	h.StartTLS()
+	defer h.Close()
+	resp, err := h.Client().Post(h.URL+"/EWS/Exchange.asmx", "text/xml", nil)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, 2, resp.ProtoMajor)
+	assert.Equal(t, []string{basic}, resp.Header.Values("WWW-Authenticate"))
+
 	// Without TLS nothing is even asked for.
 	s, err := New(nil)
 	require.NoError(t, err)

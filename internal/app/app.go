@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -37,6 +38,7 @@ type App struct {
 	polls atomic.Pointer[map[calendar.Provider]time.Duration]
 	live  atomic.Pointer[live]
 
+	hook    *msgraph.Webhook // nil without one
 	metrics *metrics
 	running atomic.Bool
 	up      chan struct{} // closed when Run listens
@@ -49,6 +51,9 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 		return nil, err
 	}
 	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}, up: make(chan struct{})}
+	if a.hook, err = newGraphWebhook(c, a); err != nil {
+		return nil, fmt.Errorf("notifications: %w", err)
+	}
 	a.metrics = newMetrics(a)
 	if c.Control != nil {
 		if a.control, err = openControl(c, a.Live(), log); err != nil {
@@ -59,7 +64,7 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	a.svc, err = otj.New(rooms, &otj.Options{Logger: log, Poll: c.Poll, Reassert: c.Reassert, PollOf: a.pollOf, OnRead: a.metrics.onRead, OnShow: a.metrics.onShow})
+	a.svc, err = otj.New(rooms, &otj.Options{Logger: log, Poll: c.Poll, Reassert: c.Reassert, PollOf: a.pollOf, Sync: true, OnRead: a.metrics.onRead, OnShow: a.metrics.onShow})
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -76,7 +81,13 @@ func (a *App) Close() error {
 }
 
 func (a *App) pollOf(p calendar.Provider) time.Duration {
-	return (*a.polls.Load())[p]
+	if poll := (*a.polls.Load())[p]; poll > 0 {
+		return poll
+	}
+	if p, ok := p.(pacer); ok {
+		return p.PollInterval()
+	}
+	return 0
 }
 
 // Service returns the service that keeps the rooms.
@@ -158,7 +169,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	if a.site.config.Listen != "" {
-		srv, err := a.site.server(a.metrics.counted("devices", a.site.Handler()))
+		srv, err := a.site.server(a.metrics.counted("devices", a.siteHandler()))
 		if err != nil {
 			return err
 		}
@@ -175,7 +186,22 @@ func (a *App) Run(ctx context.Context) error {
 	close(a.up)
 	err := a.svc.Run(ctx)
 	a.running.Store(false)
+	a.endSessions(context.WithoutCancel(ctx))
 	cancel()
 	wg.Wait()
 	return errors.Join(err, failed)
+}
+
+// siteHandler answers devices, and Microsoft.
+func (a *App) siteHandler() http.Handler {
+	mux := http.NewServeMux()
+	a.site.handle(mux)
+	a.handleGraph(mux)
+	return mux
+}
+
+func (a *App) handleGraph(mux *http.ServeMux) {
+	if a.hook != nil {
+		mux.Handle(graphPath, a.hook)
+	}
 }

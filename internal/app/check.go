@@ -48,6 +48,12 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 		}
 	}
 	k.rules()
+	for _, name := range sortedKeys(c.Microsoft365) {
+		m := c.Microsoft365[name]
+		k.microsoft365(child("/microsoft365", name), &m)
+		c.Microsoft365[name] = m
+	}
+	k.notifications("/notifications", c.Notifications)
 	for _, name := range sortedKeys(c.Calendars) {
 		cal := c.Calendars[name]
 		k.calendar(child("/calendars", name), &cal)

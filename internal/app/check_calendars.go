@@ -79,10 +79,12 @@ func (k *checker) calendar(at string, cal *Calendar) {
 		if err != nil || u.Scheme != "https" || u.Host == "" {
 			k.bad(child(at, "url"), `a calendar of type "ics-feed" needs a "url" that begins with https://`)
 		}
+	case "microsoft365":
+		k.graph(at, cal)
 	case "":
-		k.bad(child(at, "type"), `the calendar needs a "type": ics-file, ics-folder or ics-feed`)
+		k.bad(child(at, "type"), `the calendar needs a "type": ics-file, ics-folder, ics-feed or microsoft365`)
 	default:
-		k.bad(child(at, "type"), "there is no calendar type %q: use ics-file, ics-folder or ics-feed", cal.Type)
+		k.bad(child(at, "type"), "there is no calendar type %q: use ics-file, ics-folder, ics-feed or microsoft365", cal.Type)
 	}
 }
 
@@ -109,7 +111,7 @@ func (k *checker) source(at string, s Source) {
 	switch {
 	case !ok:
 		k.bad(child(at, "calendar"), "there is no calendar %q%s", s.Calendar, jsonc.Suggest(s.Calendar, sortedKeys(k.c.Calendars)))
-	case s.Mailbox == "" && (cal.Type == "ics-folder" || strings.Contains(cal.URL, "{mailbox}")):
+	case s.Mailbox == "" && (cal.Type == "ics-folder" || cal.Type == "microsoft365" || strings.Contains(cal.URL, "{mailbox}")):
 		k.bad(child(at, "mailbox"), `the calendar %q needs a "mailbox"`, s.Calendar)
 	}
 }

@@ -46,7 +46,14 @@ type Config struct {
 	// Webex are the organizations whose devices are called through the Webex
 	// cloud, by a name of your own.
 	Webex map[string]Webex `json:"webex"`
-	Rooms []Room           `json:"rooms"`
+	// Microsoft365 are the applications of Microsoft Entra by which calendars are
+	// read, by a name of your own.
+	Microsoft365 map[string]Microsoft365 `json:"microsoft365"`
+	// Notifications is how Microsoft reaches the program from the internet, to
+	// tell of changes, as in "https://otj.fabrikam.example"; it calls /graph below.
+	// Without it calendars are polled.
+	Notifications string `json:"notifications"`
+	Rooms         []Room `json:"rooms"`
 	// Control is the control centre, if there is one.
 	Control *ControlConfig `json:"control"`
 
@@ -60,15 +67,25 @@ type Config struct {
 
 // Calendar is a system that holds calendars.
 type Calendar struct {
-	// Type is "ics-file", "ics-folder" or "ics-feed".
+	// Type is "ics-file", "ics-folder", "ics-feed" or "microsoft365".
 	Type string `json:"type"`
 	// Path is the file, or the folder that has a file MAILBOX.ics for each
 	// mailbox. It starts from the folder of the configuration file.
 	Path string `json:"path"`
 	// URL is the address of a feed. {mailbox} in it stands for the mailbox.
 	URL string `json:"url"`
-	// Poll is how often it is read.
+	// App is an entry of Config.Microsoft365, and Tenant the GUID or a domain of
+	// the tenant.
+	App    string `json:"app"`
+	Tenant string `json:"tenant"`
+	// DailyQuota is how many requests Graph may get in 24 hours: 10,000 to
+	// 10,000,000. Default 1,000,000.
+	DailyQuota int `json:"daily_quota"`
+	// Poll is how often it is read. Default Config.Poll; for Microsoft 365 what
+	// the quota allows.
 	Poll time.Duration `json:"poll"`
+
+	app Microsoft365 // what App names
 }
 
 // Room is a room.

@@ -47,7 +47,13 @@ func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre
 	if cc.store, keys, err = openData(context.Background(), cc.config.Data); err != nil { // a local file
 		return fail(err)
 	}
-	cc.centre, err = control.New(cc.store, keys, &control.Options{Folders: cc.config.Folders, Live: live, Changed: cc.change, Logger: log})
+	opts := &control.Options{Folders: cc.config.Folders, Resolver: cc.config.resolver(), Live: live, Changed: cc.change, Logger: log}
+	if app, ok := c.controlApp(); ok {
+		if opts.Consent, err = newConsent(&app, cc.config.at("")); err != nil {
+			return fail(err)
+		}
+	}
+	cc.centre, err = control.New(cc.store, keys, opts)
 	if err != nil {
 		return fail(err)
 	}
@@ -124,6 +130,7 @@ func (a *App) controlHandler() http.Handler {
 	if a.site.config.Listen == "" {
 		a.site.handle(mux)
 	}
+	a.handleGraph(mux)
 	a.handleProbes(mux)
 	mux.Handle("/api/", api.New(cc.centre, &api.Options{Guard: cc.guard, Logger: a.log}))
 	mux.Handle("/", console.New(cc.centre, &console.Options{Guard: cc.guard, Logger: a.log}))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -33,6 +35,12 @@ type ControlConfig struct {
 	// Proxies are the networks of proxies in front, as in "10.0.0.0/8": for calls
 	// from there X-Forwarded-For says who calls. Limits and the audit log need it.
 	Proxies []string `json:"proxies"`
+	// Microsoft365 is the entry of Config.Microsoft365 whose application companies
+	// agree to. It has to be one for many tenants.
+	Microsoft365 string `json:"microsoft365"`
+	// DNS is the server that is asked for the TXT records of domains, as in
+	// "9.9.9.9:53", where that of the machine does not know what the world sees.
+	DNS string `json:"dns"`
 	// Folders are the folders below which iCalendar folders may be read.
 	Folders []string `json:"folders"`
 
@@ -98,6 +106,10 @@ func (k *checker) control(at string, c *ControlConfig) {
 	} else {
 		c.Data = k.c.path(c.Data)
 	}
+	k.controlApplication(child(at, "microsoft365"), c.Microsoft365)
+	if _, _, err := net.SplitHostPort(c.DNS); c.DNS != "" && err != nil {
+		k.bad(child(at, "dns"), `must be an address with a port, as in "9.9.9.9:53"`)
+	}
 	for i, text := range c.Proxies {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -113,4 +125,15 @@ func (k *checker) control(at string, c *ControlConfig) {
 			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%s is no folder", c.Folders[i])
 		}
 	}
+}
+
+// resolver returns what looks up the TXT records of domains; nil for that of the
+// machine.
+func (c *ControlConfig) resolver() control.Resolver {
+	if c.DNS == "" {
+		return nil
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, c.DNS)
+	}}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -201,6 +202,8 @@ func newCiscoManaged(s *Site, room string, d Device) (otj.Endpoint, error) {
 		return nil, s.needsTLS("via")
 	case d.Password == "":
 		return nil, errors.New(`a Cisco device that calls as it does TMS needs a "password", "password_file" or "password_env": the secret part of the address that it calls`)
+	case len(hostAndPort(s.config.URL)) > maxManagerAddress:
+		return nil, member("via", "the address of the site, %s, is longer than the %d characters that a device takes for its External Manager", hostAndPort(s.config.URL), maxManagerAddress)
 	case d.Serial == "" && d.MAC == "":
 		return nil, errors.New(`a Cisco device that calls as it does TMS needs its "serial" or "mac", or both: they are all that tells it from another one`)
 	}
@@ -224,6 +227,17 @@ func (s *Site) needsTLS(name string) error {
 		return member(name, `the device calls the program: add "site" with its "url" to the file`)
 	}
 	return member(name, `the device calls the program over https: at %s it cannot; give the program a "url" that begins with https:// and a certificate`, s.config.URL)
+}
+
+// maxManagerAddress is how long Provisioning ExternalManager Address may be.
+const maxManagerAddress = 64
+
+func hostAndPort(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // minSecret is the least length of a secret that a device sends us.

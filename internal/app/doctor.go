@@ -76,7 +76,7 @@ func (c *Config) Doctor(ctx context.Context, report []readiness.Processing) ([]r
 			sources[src] = true
 			cal := c.Calendars[src.Calendar]
 			if providers[cal] == nil {
-				if providers[cal], err = newProvider(cal); err != nil {
+				if providers[cal], err = newProvider(cal, nil); err != nil {
 					return nil, err
 				}
 			}

@@ -1,12 +1,10 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -16,7 +14,7 @@ func fleetConfig(f *control.Fleet, base *Config) *Config {
 	c := &Config{TimeZone: base.TimeZone, Calendars: map[string]Calendar{}, Settings: f.Processing.Settings}
 	unsound := c.useRules(f)
 	for id, p := range f.Providers {
-		c.Calendars[id] = calendarOf(p)
+		c.Calendars[id] = calendarOf(p, base)
 	}
 	c.mailboxes = map[string]Source{}
 	for id, m := range f.Mailboxes {
@@ -66,10 +64,12 @@ func (c *Config) useRules(f *control.Fleet) error {
 	return nil
 }
 
-func calendarOf(p control.Provider) Calendar {
+func calendarOf(p control.Provider, base *Config) Calendar {
 	switch {
 	case p.Paused:
-		return Calendar{Type: pausedType, Path: p.ID}
+		return Calendar{Type: waitingType, Path: p.ID, URL: whyPaused}
+	case p.Kind == control.Microsoft365:
+		return graphCalendar(p, base)
 	case p.Kind == control.ICSFolder:
 		return Calendar{Type: "ics-folder", Path: p.Folder}
 	case p.Kind == control.ICSFeed:
@@ -101,15 +101,4 @@ func deviceOfSystem(s control.FleetSystem) Device {
 		d.Address, d.Webex, d.webex = s.DeviceID, "token", Webex{Token: s.Password}
 	}
 	return d
-}
-
-// pausedProvider is a provider that an administrator has stopped. A calendar that
-// cannot be read clears nothing: devices keep what they show until it ends.
-type pausedProvider struct{ id string }
-
-// pausedType is the type of its Calendar, which no file can have.
-const pausedType = "paused"
-
-func (p pausedProvider) Events(context.Context, string, calendar.Window) ([]calendar.Event, error) {
-	return nil, errors.New("the provider is paused; devices keep what they show until it ends")
 }

@@ -22,10 +22,11 @@ type live struct {
 	systems   map[string]*liveSystem // by ID
 	mailboxes map[string]liveMailbox // by ID
 	network   readiness.Network
+	graphs    map[string]grapher // by the tenant
 }
 
 func newLive() *live {
-	return &live{map[string]*liveSystem{}, map[string]liveMailbox{}, readiness.Network{}}
+	return &live{systems: map[string]*liveSystem{}, mailboxes: map[string]liveMailbox{}, graphs: map[string]grapher{}}
 }
 
 // liveSystem is a system of the control centre.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -117,6 +118,11 @@ var (
 	alarmsDesc  = prometheus.NewDesc("otj_alarms", "Alarms that hold, by their code.", []string{"code"}, nil)
 	busyDesc    = prometheus.NewDesc("otj_busy", "Calendars that are read and devices that are written to now.", []string{"work"}, nil)
 	waitingDesc = prometheus.NewDesc("otj_waiting", "Calendars and devices that wait for their turn.", []string{"work"}, nil)
+	quotaDesc   = prometheus.NewDesc("otj_graph_quota", "Requests to Microsoft Graph that each tenant's quota allows in 24 hours.", []string{"tenant"}, nil)
+	usedDesc    = prometheus.NewDesc("otj_graph_requests", "Requests to Microsoft Graph of the last 24 hours, by tenant.", []string{"tenant"}, nil)
+	queueDesc   = prometheus.NewDesc("otj_graph_waiting", "Requests to Microsoft Graph that wait for their turn, by tenant.", []string{"tenant"}, nil)
+	refusedDesc = prometheus.NewDesc("otj_graph_throttled", "Requests that Microsoft Graph has refused for being too many, by tenant.", []string{"tenant"}, nil)
+	toldDesc    = prometheus.NewDesc("otj_graph_notifications", "Notifications of Microsoft Graph: accepted, unknown (of a subscription that is not ours any more), forged, refused.", []string{"result"}, nil)
 	shownDesc   = prometheus.NewDesc("otj_meetings", "Meetings that devices should show, with and without a button.", []string{"button"}, nil)
 )
 
@@ -159,6 +165,7 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	for _, code := range sortedKeys(alarms) {
 		gauge(alarmsDesc, alarms[code], code)
 	}
+	s.graph(gauge)
 	gauge(shownDesc, with, "yes")
 	gauge(shownDesc, without, "no")
 	load := s.app.svc.Load()
@@ -166,4 +173,25 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	gauge(busyDesc, load.Writing, "write")
 	gauge(waitingDesc, load.WaitingToRead, "read")
 	gauge(waitingDesc, load.WaitingToWrite, "write")
+}
+
+// grapher is a provider that reads Microsoft Graph.
+type grapher interface{ Status() msgraph.Status }
+
+// graph sends what matters of Microsoft Graph.
+func (s *state) graph(gauge func(d *prometheus.Desc, v int, labels ...string)) {
+	for tenant, p := range s.app.live.Load().graphs {
+		now := p.Status()
+		gauge(quotaDesc, now.Quota.PerDay, tenant)
+		gauge(usedDesc, now.Quota.Used, tenant)
+		gauge(queueDesc, now.Waiting, tenant)
+		gauge(refusedDesc, now.Throttled, tenant)
+	}
+	if s.app.hook != nil {
+		now := s.app.hook.Status()
+		gauge(toldDesc, now.Notifications, "accepted")
+		gauge(toldDesc, now.Unknown, "unknown")
+		gauge(toldDesc, now.Forged, "forged")
+		gauge(toldDesc, now.Refused, "refused")
+	}
 }

@@ -184,7 +184,9 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 	}
 	status, state := get("http://"+health+"/health", "", "")
 	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, 1, push.Sessions())
 	stop()
+	assert.Zero(t, push.Sessions(), "a device keeps only a few sessions")
 
 	// The calendar cannot be read while the program starts again.
 	good, err := os.ReadFile(events)

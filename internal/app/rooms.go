@@ -1,14 +1,17 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/ics"
+	"github.com/onetouchjoin/onetouchjoin/calendar/msgraph"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -80,6 +83,11 @@ func (a *App) rooms() ([]otj.Room, error) {
 			live.mailboxes[id] = liveMailbox{p, src.Mailbox, err}
 		}
 		live.network = merge(live.network, c.Network())
+	}
+	for cal, p := range m.providers {
+		if g, ok := p.(grapher); ok {
+			live.graphs[cal.Tenant] = g
+		}
 	}
 	for key, b := range a.made.endpoints {
 		if b.extended != nil && m.endpoints[key] != b {
@@ -156,7 +164,7 @@ func (a *App) provider(c Calendar, m *made) (calendar.Provider, error) {
 	p := a.made.providers[c]
 	if p == nil {
 		var err error
-		if p, err = newProvider(c); err != nil {
+		if p, err = newProvider(c, a.hook); err != nil {
 			return nil, err
 		}
 	}
@@ -164,10 +172,12 @@ func (a *App) provider(c Calendar, m *made) (calendar.Provider, error) {
 	return p, nil
 }
 
-func newProvider(c Calendar) (calendar.Provider, error) {
+func newProvider(c Calendar, hook *msgraph.Webhook) (calendar.Provider, error) {
 	switch c.Type {
-	case pausedType:
-		return pausedProvider{c.Path}, nil
+	case waitingType:
+		return waitingProvider{c.Path, c.URL}, nil
+	case "microsoft365":
+		return newGraph(c, hook)
 	case "ics-file":
 		return ics.NewFile(c.Path, nil), nil
 	case "ics-folder":
@@ -178,4 +188,32 @@ func newProvider(c Calendar) (calendar.Provider, error) {
 		}, nil), nil
 	}
 	return nil, fmt.Errorf("calendars of type %q cannot be read yet", c.Type)
+}
+
+// How long the ends of all sessions may take, and how many are ended at a time.
+const (
+	endTime = 5 * time.Second
+	enders  = 64
+)
+
+// endSessions ends the sessions on devices that have some: a device keeps only a
+// few, and the program may start again soon.
+func (a *App) endSessions(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	a.mu.Lock()
+	endpoints := a.made.endpoints
+	a.mu.Unlock()
+	at := make(chan struct{}, enders)
+	var wg sync.WaitGroup
+	for _, b := range endpoints {
+		if e, ok := b.device.(interface{ Close(context.Context) error }); ok {
+			wg.Go(func() {
+				at <- struct{}{}
+				defer func() { <-at }()
+				_ = e.Close(ctx) // the session ends by itself too
+			})
+		}
+	}
+	wg.Wait()
 }

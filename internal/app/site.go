@@ -401,6 +401,10 @@ func clientFor(caFile string, timeout time.Duration) (*http.Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
+func trusting(pool *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+}
+
 // readPool reads certificates of authorities in PEM form.
 func readPool(path string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(path)

@@ -234,6 +234,7 @@ func TestSiteConfigErrors(t *testing.T) {
 		{`, "id": "fjord"`, ``, `needs an "id"`},
 		{`a-secret-path-of-length`, `short`, `at least 16 characters`},
 		{`, "serial": "SERIAL"`, ``, `"serial" or "mac"`},
+		{`"https://LISTEN"`, `"https://` + strings.Repeat("a-long-name.", 6) + `example"`, `longer than the 64 characters`},
 		{`"username": "poly-1", `, `"username": "poly-1", "token": "whole", `, `no form "whole" of the token`},
 		{`"username": "poly-1", `, ``, `a Poly device needs a "username"`},
 		{`"username": "feed-1", "password": "sixteen characters"`, `"username": "feed-1", "password": "short"`, `of 16 characters or more; otj secret makes one`},

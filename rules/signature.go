@@ -1,0 +1,132 @@
+package rules
+
+import "strings"
+
+// People have the link to their personal room in the signature of each mail. It
+// stands before the block that a calendar program adds behind the text, so the
+// position alone would take it for the meeting.
+
+// closings are what the last line of a mail's own text says, or begins with, in
+// lower case: what comes after it is a signature.
+var closings = [...]string{
+	"--", "best regards", "kind regards", "warm regards", "regards", "best wishes", "best", "many thanks", "thanks", "thank you", "cheers", "sincerely", "yours sincerely", "br", "kr",
+	"mit freundlichen grüßen", "mit freundlichen gruessen", "mit freundlichem gruß", "freundliche grüße", "freundliche grüsse", "viele grüße", "beste grüße", "liebe grüße", "herzliche grüße", "schöne grüße", "grüße", "mfg", "lg", "vg",
+	"cordialement", "bien cordialement", "bien à vous", "meilleures salutations", "saludos", "un saludo", "saludos cordiales", "atentamente",
+	"cordiali saluti", "distinti saluti", "un saluto", "saluti", "met vriendelijke groet", "met vriendelijke groeten", "vriendelijke groet", "groeten", "mvg",
+	"med vänliga hälsningar", "vänliga hälsningar", "hälsningar", "mvh", "med venlig hilsen", "venlig hilsen", "med vennlig hilsen", "vennlig hilsen", "hilsen",
+	"ystävällisin terveisin", "terveisin", "atenciosamente", "cumprimentos", "com os melhores cumprimentos", "abraços", "obrigado", "obrigada",
+	"z poważaniem", "pozdrawiam", "s pozdravem", "üdvözlettel", "saygılarımla", "с уважением", "с найкращими побажаннями", "з повагою",
+	"よろしくお願いします", "よろしくお願いいたします", "谢谢", "此致", "감사합니다",
+}
+
+// closingStarts are the first bytes of closings and of what ends a signature,
+// and the capitals of those.
+var closingStarts [256]bool
+
+func init() {
+	for _, c := range closings {
+		closingStarts[c[0]], closingStarts[c[0]&^0x20] = true, true
+	}
+	// Capitals of other alphabets begin with bytes of the same rows.
+	for c := 0xC3; c < 0xF0; c++ {
+		closingStarts[c] = true
+	}
+	for _, c := range "_-=*~" {
+		closingStarts[c] = true
+	}
+}
+
+// closes reports whether a line ends a mail's own text: "Best regards," alone,
+// or with a name behind it.
+func closes(line string) bool {
+	line = strings.TrimRight(line, " \n,.!")
+	if line == "" || len(line) > 60 || strings.IndexByte(line, ':') >= 0 {
+		return false
+	}
+	for _, c := range closings {
+		if len(line) < len(c) || lower(line[0]) != c[0] && c[0] < 0xC0 || !strings.EqualFold(line[:len(c)], c) {
+			continue
+		}
+		if rest := line[len(c):]; rest == "" || rest[0] == ',' {
+			return true
+		}
+	}
+	return false
+}
+
+// ruled reports whether a line is drawn: calendar programs put one before and
+// after the block that they add.
+func ruled(line string) bool {
+	line = strings.TrimRight(line, " \n")
+	return len(line) >= 10 && strings.IndexByte("_-=*~", line[0]) >= 0 && strings.Trim(line, line[:1]) == ""
+}
+
+// findSignatures notes where the signatures of the text are, as pairs of offsets.
+func (t *screen) findSignatures() {
+	t.signed = t.signed[:0]
+	s, open := t.String(), false
+	for i := range t.lines {
+		from, to := t.lines[i].text, len(s)
+		if i+1 < len(t.lines) {
+			to = t.lines[i+1].text
+		}
+		if from >= to || !closingStarts[s[from]] {
+			continue
+		}
+		switch line := s[from:to]; {
+		case open && ruled(line):
+			t.signed, open = append(t.signed, from), false
+		case !open && closes(line):
+			t.signed, open = append(t.signed, to), true
+		}
+	}
+	if open {
+		t.signed = append(t.signed, len(s))
+	}
+}
+
+// isSigned reports whether an offset of the text is in a signature.
+func (t *screen) isSigned(text int) bool {
+	for i := 0; i < len(t.signed); i += 2 {
+		if t.signed[i] <= text && text < t.signed[i+1] {
+			return true
+		}
+	}
+	return false
+}
+
+// afterSignatures puts the meetings behind the others of the body whose links
+// are all in signatures, and personal rooms there behind those.
+func (sc *scratch) afterSignatures() {
+	rivals := 0
+	for g := range sc.groups {
+		if x := &sc.groups[g]; x.link >= 0 && sc.found[x.best].field == FieldBody {
+			rivals++
+		}
+	}
+	if rivals < 2 {
+		return
+	}
+	sc.text.findSignatures()
+	if len(sc.text.signed) == 0 {
+		return
+	}
+	for g := range sc.groups {
+		x := &sc.groups[g]
+		if x.link < 0 || sc.found[x.best].field != FieldBody {
+			continue
+		}
+		signed := true
+		for i := range sc.found {
+			if f := &sc.found[i]; f.group == g && f.kind == isLink && f.field == FieldBody {
+				signed = signed && f.span.Source == sc.textSource && sc.text.isSigned(sc.text.at(f.span.Start))
+			}
+		}
+		if signed {
+			x.signed = true
+			if x.rank++; x.id == "" && sc.found[x.link].room != "" {
+				x.rank++
+			}
+		}
+	}
+}
