@@ -49,6 +49,7 @@ func (i *item) UnmarshalJSON(data []byte) error {
 // parse reads a page, event by event: json.Unmarshal would go over the bodies
 // twice more, and give up at the first event that is not as it should be.
 func (g *page) parse(data []byte) error {
+	data, bodies := lift(data)
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := delim(d, '{'); err != nil {
 		return err
@@ -68,6 +69,9 @@ func (g *page) parse(data []byte) error {
 				var mistyped *json.UnmarshalTypeError
 				if i.err = d.Decode(&i.Event); i.err != nil && !errors.As(i.err, &mistyped) {
 					return i.err // not JSON
+				}
+				if i.Body != nil {
+					i.Body.Content = land(i.Body.Content, bodies)
 				}
 				g.Value = append(g.Value, i)
 			}
