@@ -38,6 +38,9 @@ func checkRules(text string, own []string) []RuleProblem {
 	if len(text) > MaxRulesSize {
 		return []RuleProblem{{Line: 1, Column: 1, Message: fmt.Sprintf("the rules have %d bytes; the most is %d", len(text), MaxRulesSize)}}
 	}
+	if p, ok := hiddenText(text); ok {
+		return []RuleProblem{p}
+	}
 	// Without own domains Lint warns of conditions on the organizer: a caller who
 	// gives only the text does not know them.
 	opts := &rules.Options{OwnDomains: own}
@@ -54,6 +57,21 @@ func checkRules(text string, own []string) []RuleProblem {
 		}
 	}
 	return out
+}
+
+// hiddenText finds characters that make a text show as something else than it is.
+func hiddenText(text string) (RuleProblem, bool) {
+	line := 0
+	for l := range strings.Lines(text) {
+		line++
+		column := 0
+		for _, r := range l {
+			if column++; r != '\t' && r != '\r' && r != '\n' && !isPrintable(string(r)) && r != 0xfffd && r != 0xfeff {
+				return RuleProblem{Line: line, Column: column, Message: fmt.Sprintf("the character U+%04X does not show, or turns text around; write it as \\u%04x if it is meant", r, r)}, true
+			}
+		}
+	}
+	return RuleProblem{}, false
 }
 
 func broken(problems []RuleProblem) bool {

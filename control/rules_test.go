@@ -218,6 +218,10 @@ func TestBrokenRulesAreNotStored(t *testing.T) {
 	assert.Equal(t, 2, problems[0].Line)
 	assert.Contains(t, problems[0].Snippet, "^")
 
+	problems = w.centre.CheckRules("[\n// \u202e evil\n]")
+	require.Len(t, problems, 1)
+	assert.Equal(t, []int{2, 4}, []int{problems[0].Line, problems[0].Column}, "text that shows as something else is refused")
+
 	p.Rules = written
 	p = must(w.centre.SaveProcessing(t.Context(), w.admin, p))(t)
 	assert.Equal(t, written, p.Rules, "the text is kept as it is")

@@ -55,12 +55,15 @@ var allowed = []struct{ pkg, imports string }{
 	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
 	{"control/storetest", "control"},
 	{"control/sqlite", "control modernc.org/sqlite"},
+	{"control/client", "calendar readiness control"},
 	{"control/api", "calendar rules otj readiness control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
 
 	{"control/console", "calendar rules otj readiness control control/api"},
 
+	{"control/oidc", "calendar control control/api github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2"},
+
 	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
+	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/oidc control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
 	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app control readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
 
 	{"examples/embed-rules", "calendar calendar/ics rules"},

@@ -121,7 +121,7 @@ type scratch struct {
 	hasText    bool
 	textSource string
 	textField  Field // where the text is from, if not from the body
-	older      int // where the text's older message begins; -1 for not looked for
+	older      int   // where the text's older message begins; -1 for not looked for
 	event      *calendar.Event
 	view       view // for the administrator's rules
 	capped     []string

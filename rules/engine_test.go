@@ -269,7 +269,7 @@ func TestDefaultRules(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range DefaultRules() {
 		assert.NotEmpty(t, r.Why, r.Name)
-		assert.NotEmpty(t, r.Source, r.Name)
+		assert.Contains(t, r.Source, "https://", "%s: a source is an address", r.Name)
 		assert.False(t, seen[r.Name], r.Name)
 		seen[r.Name] = true
 		assert.NoError(t, checkLink(&r), r.Name)

@@ -24,8 +24,10 @@
 //  5. Where something was found, the body is read as text: numbers, passcodes
 //     and the addresses for video devices are attached to the meeting that they
 //     stand beside. A meeting whose link a gateway hides is rebuilt from them.
-//  6. Meetings are ranked: the better field first, then the earlier position. Of
-//     two links to one meeting the one with a passcode is taken.
+//  6. Meetings are ranked: the better field first, then the earlier position. In
+//     the body a link in a signature comes after the others: people have their
+//     personal room there. Of two links to one meeting the one with a passcode is
+//     taken.
 //
 // [Engine.Explain] shows these steps for one event, and [Engine.Why] says in a
 // few words why there is nothing.

@@ -1,6 +1,11 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // People have the link to their personal room in the signature of each mail. It
 // stands before the block that a calendar program adds behind the text, so the
@@ -19,20 +24,20 @@ var closings = [...]string{
 	"よろしくお願いします", "よろしくお願いいたします", "谢谢", "此致", "감사합니다",
 }
 
-// closingStarts are the first bytes of closings and of what ends a signature,
-// and the capitals of those.
-var closingStarts [256]bool
+// drawn are the signs that a line is drawn with.
+const drawn = "_-=*~"
+
+// closingsBy has the closings by the first byte of a line that is one of them.
+var closingsBy [256][]string
 
 func init() {
 	for _, c := range closings {
-		closingStarts[c[0]], closingStarts[c[0]&^0x20] = true, true
-	}
-	// Capitals of other alphabets begin with bytes of the same rows.
-	for c := 0xC3; c < 0xF0; c++ {
-		closingStarts[c] = true
-	}
-	for _, c := range "_-=*~" {
-		closingStarts[c] = true
+		r, n := utf8.DecodeRuneInString(c)
+		for _, first := range []string{c[:n], string(unicode.ToUpper(r))} {
+			if list := closingsBy[first[0]]; !slices.Contains(list, c) {
+				closingsBy[first[0]] = append(list, c)
+			}
+		}
 	}
 }
 
@@ -43,8 +48,8 @@ func closes(line string) bool {
 	if line == "" || len(line) > 60 || strings.IndexByte(line, ':') >= 0 {
 		return false
 	}
-	for _, c := range closings {
-		if len(line) < len(c) || lower(line[0]) != c[0] && c[0] < 0xC0 || !strings.EqualFold(line[:len(c)], c) {
+	for _, c := range closingsBy[line[0]] {
+		if len(line) < len(c) || !strings.EqualFold(line[:len(c)], c) {
 			continue
 		}
 		if rest := line[len(c):]; rest == "" || rest[0] == ',' {
@@ -58,7 +63,7 @@ func closes(line string) bool {
 // after the block that they add.
 func ruled(line string) bool {
 	line = strings.TrimRight(line, " \n")
-	return len(line) >= 10 && strings.IndexByte("_-=*~", line[0]) >= 0 && strings.Trim(line, line[:1]) == ""
+	return len(line) >= 10 && strings.IndexByte(drawn, line[0]) >= 0 && strings.Trim(line, line[:1]) == ""
 }
 
 // findSignatures notes where the signatures of the text are, as pairs of offsets.
@@ -70,7 +75,7 @@ func (t *screen) findSignatures() {
 		if i+1 < len(t.lines) {
 			to = t.lines[i+1].text
 		}
-		if from >= to || !closingStarts[s[from]] {
+		if from >= to {
 			continue
 		}
 		switch line := s[from:to]; {

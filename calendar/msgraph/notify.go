@@ -262,6 +262,15 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 	} else if !r.listing {
 		r.later(r.list)
 	}
+	for _, w := range r.watches {
+		switch {
+		case w.id == "":
+		case now.Before(w.expires):
+			r.later(w.expires)
+		default:
+			w.tell(removed)
+		}
+	}
 	if !r.listed {
 		return list, nil
 	}
@@ -298,9 +307,6 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 	}
 	// Whoever is watched and would not be any more comes before new ones.
 	for _, w := range r.watches {
-		if w.id != "" && !now.Before(w.expires) {
-			w.tell(removed)
-		}
 		if w.busy || w.id == "" {
 			continue
 		}
@@ -316,7 +322,6 @@ func (r *roster) plan(now time.Time, free int) (list bool, work [][]*job) {
 		if w.try.After(at) {
 			at = w.try
 		}
-		r.later(w.expires)
 		if add(job{kind: opRenew, watch: w, expires: until}, at) {
 			w.busy = true
 		}
@@ -468,7 +473,7 @@ func (r *roster) deleted(id string, err error, now time.Time) {
 func (r *roster) renewed(j *job, err error, now time.Time) {
 	w := j.watch
 	switch {
-	case w.id == "": // removed meanwhile
+	case w.id == "", errors.Is(err, context.Canceled): // removed meanwhile, or to be done again
 	case err == nil:
 		late := !w.suspect.IsZero() && now.Sub(w.suspect) > lateAfter
 		w.renewed(expiry(j), now)
@@ -506,11 +511,13 @@ func (r *roster) made(j *job, err error, now time.Time) {
 		r.hold = now.Add(pause(firstRetry, lastDenied, r.refusals))
 		r.why = err
 	}
-	// In the first two cases there may be a subscription that nobody knows of.
+	// There may be a subscription that nobody knows of.
 	switch {
 	case errors.Is(err, context.Canceled):
-		r.listed, r.list = false, now
+		r.listed, r.list, r.cut = false, now, true
 		return
+	case s == http.StatusConflict: // there is one already
+		r.list = now
 	case away(err):
 		if at := now.Add(settled); at.Before(r.list) {
 			r.list = at
@@ -617,8 +624,10 @@ func (n *Notifier) compare(ctx context.Context) {
 	switch {
 	case err == nil:
 		r.listFails = 0
-		r.list = now.Add(relist)
-		r.listed = true
+		r.listed, r.list = true, now.Add(relist)
+		if r.cut { // what was under way may have come to its end since
+			r.cut, r.list = false, now.Add(settled)
+		}
 		if r.refusals == 0 {
 			r.why = nil
 		}

@@ -65,6 +65,7 @@ type roster struct {
 	listed    bool      // what was there before us is known
 	list      time.Time // when to compare with Graph's list the next time
 	listing   bool
+	cut       bool // the end of Notify has cut off requests that make subscriptions
 	listFails int
 	proven    bool      // Graph has accepted the webhook
 	hold      time.Time // no subscription is made before: Graph accepts none
@@ -220,8 +221,8 @@ func (w *watch) gain(id string, expires, now time.Time) {
 // to all at once does not renew all at once.
 func (w *watch) renewed(expires, now time.Time) {
 	w.expires, w.suspect, w.failures, w.err, w.try = expires, time.Time{}, 0, nil, time.Time{}
-	left := expires.Sub(now)
-	w.renew = now.Add(left/2 + time.Duration(rand.Int64N(int64(max(left/5, 1))))) //nolint:gosec // no secret
+	left := max(expires.Sub(now), 2*time.Minute)
+	w.renew = now.Add(left/2 + time.Duration(rand.Int64N(int64(left/5)))) //nolint:gosec // no secret
 }
 
 // lose forgets the subscription. There is a new one at once, unless Graph takes

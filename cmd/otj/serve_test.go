@@ -239,7 +239,7 @@ func TestServeDocumentation(t *testing.T) {
 	files["site.crt"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate().Raw}))
 	files["site.key"] = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	examples := regexp.MustCompile("(?s)```jsonc\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	require.Len(t, examples, 2)
+	require.Len(t, examples, 3)
 	for i, e := range examples {
 		files[fmt.Sprintf("otj%d.json", i)] = e[1]
 	}

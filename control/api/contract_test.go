@@ -105,18 +105,18 @@ func (w *world) sound(o operation, n need) request {
 // failing is a store that fails, when it is told to, for all that is not about
 // signing in.
 type failing struct {
-	*storetest.Memory
+	control.Store
 	on *bool
 }
 
 var errBroken = errors.New("the disk is broken")
 
 func (f failing) View(ctx context.Context, fn func(control.Tx) error) error {
-	return f.Memory.View(ctx, func(tx control.Tx) error { return fn(failingTx{tx, f.on}) })
+	return f.Store.View(ctx, func(tx control.Tx) error { return fn(failingTx{tx, f.on}) })
 }
 
 func (f failing) Update(ctx context.Context, fn func(control.Tx) error) error {
-	return f.Memory.Update(ctx, func(tx control.Tx) error { return fn(failingTx{tx, f.on}) })
+	return f.Store.Update(ctx, func(tx control.Tx) error { return fn(failingTx{tx, f.on}) })
 }
 
 type failingTx struct {

@@ -39,7 +39,7 @@ type world struct {
 	msp    control.Org
 	users  map[string]control.User
 	live   *live
-	store  *storetest.Memory
+	store  control.Store
 }
 
 type dns struct{ challenge *string }
@@ -61,8 +61,12 @@ var keys = sync.OnceValue(func() *control.Keys {
 })
 
 func newWorld(t *testing.T, with ...func(*control.Options)) *world {
+	return newWorldOn(t, new(storetest.Memory), with...)
+}
+
+func newWorldOn(t *testing.T, store control.Store, with ...func(*control.Options)) *world {
 	challenge := new(string)
-	w := &world{t: t, ids: map[string]string{}, etags: map[string]string{}, users: map[string]control.User{}, live: &live{}, store: new(storetest.Memory)}
+	w := &world{t: t, ids: map[string]string{}, etags: map[string]string{}, users: map[string]control.User{}, live: &live{}, store: store}
 	roots := x509.NewCertPool()
 	opts := &control.Options{
 		Resolver: dns{challenge}, Consent: consent{}, Live: w.live, AppID: "11111111-2222-3333-4444-555555555555",

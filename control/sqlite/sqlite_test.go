@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/control/storetest"
 )
@@ -111,6 +113,158 @@ func TestBackup(t *testing.T) {
 		_, err := tx.Find("org", "", "Acme")
 		return err
 	}))
+}
+
+func put(t *testing.T, s *Store, key string) {
+	t.Helper()
+	require.NoError(t, s.Update(t.Context(), func(tx control.Tx) error {
+		_, err := tx.Put(control.Record{Kind: "org", ID: key, Key: key, Changed: time.Now().UTC(), Data: []byte("{}")})
+		return err
+	}))
+}
+
+func keysIn(t *testing.T, s *Store) (out []string) {
+	t.Helper()
+	require.NoError(t, s.View(t.Context(), func(tx control.Tx) error {
+		rs, err := tx.List("org", "", control.Cursor{}, 100)
+		out = nil
+		for _, r := range rs {
+			out = append(out, r.Key)
+		}
+		return err
+	}))
+	return out
+}
+
+func TestRestore(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "a b?.db"), filepath.Join(dir, "copy.db")
+	s, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	put(t, s, "before")
+	require.NoError(t, s.Backup(t.Context(), copied))
+	put(t, s, "after")
+
+	assert.ErrorContains(t, Restore(t.Context(), copied, path), "stop it first", "while it is in use")
+	assert.Equal(t, []string{"after", "before"}, keysIn(t, s), "and nothing has happened")
+	require.NoError(t, s.Close())
+
+	for name, bad := range map[string]func(path string) error{
+		"missing": func(string) error { return nil },
+		"garbage": func(p string) error {
+			return os.WriteFile(p, []byte("this is not a database, and longer than a header: "+fmt.Sprint(make([]int, 100))), 0o600)
+		},
+		"empty": func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"cut off": func(p string) error {
+			b, err := os.ReadFile(copied)
+			return errors.Join(err, os.WriteFile(p, b[:len(b)/2], 0o600))
+		},
+		"too new": func(p string) error {
+			b, err := os.ReadFile(copied)
+			return errors.Join(err, os.WriteFile(p, b, 0o600), exec(p, "PRAGMA user_version = 999"))
+		},
+		"no store": func(p string) error { return exec(p, "CREATE TABLE x (y)") },
+	} {
+		p := filepath.Join(dir, "bad "+name)
+		require.NoError(t, bad(p), name)
+		assert.Error(t, Restore(t.Context(), p, path), name)
+	}
+	assert.ErrorContains(t, Restore(t.Context(), path, path), "the store itself")
+	s, err = Open(t.Context(), path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"after", "before"}, keysIn(t, s), "after failures the store is as it was")
+	require.NoError(t, s.Close())
+
+	require.NoError(t, Restore(t.Context(), copied, path))
+	s, err = Open(t.Context(), path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"before"}, keysIn(t, s))
+	require.NoError(t, s.Check(t.Context()))
+	require.NoError(t, s.Close())
+	old, err := Open(t.Context(), path+Kept)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"after", "before"}, keysIn(t, old), "what was replaced is kept")
+	require.NoError(t, old.Close())
+
+	// On a new machine there is nothing to replace.
+	fresh := filepath.Join(dir, "new", "otj.db")
+	require.NoError(t, Restore(t.Context(), copied, fresh))
+	s, err = Open(t.Context(), fresh)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"before"}, keysIn(t, s))
+	require.NoError(t, s.Close())
+}
+
+// A copy of an older version is brought to today's when it is opened.
+func TestRestoreOfEveryVersion(t *testing.T) {
+	for from := 1; from < len(migrations); from++ {
+		dir := t.TempDir()
+		old := filepath.Join(dir, "old.db")
+		db, err := sql.Open("sqlite", dsn(old, ""))
+		require.NoError(t, err)
+		require.NoError(t, migrate(t.Context(), db, from))
+		_, err = db.Exec(`INSERT INTO record VALUES ('org', 'a', '', 'Acme', 3, 0, '{}')`)
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+		path := filepath.Join(dir, "otj.db")
+		require.NoError(t, Restore(t.Context(), old, path), "version %d", from)
+		s, err := Open(t.Context(), path)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"Acme"}, keysIn(t, s))
+		require.NoError(t, s.Close())
+	}
+}
+
+// After a rotation old secrets can be read, new ones are sealed with the new key,
+// and once all are sealed again the old key is not needed any more.
+func TestKeyRotation(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "otj.db"))
+	require.NoError(t, err)
+	defer s.Close()
+	first, err := control.NewKeys()
+	require.NoError(t, err)
+	c, err := control.New(s, first, nil)
+	require.NoError(t, err)
+	org, user, err := c.Setup(t.Context(), control.Company, "Acme", "ann@acme.example", "Ann")
+	require.NoError(t, err)
+	ann := control.Actor{User: user}
+	const n = 250 // more than a page
+	var ids []string
+	for i := range n {
+		g, err := c.SaveGroup(t.Context(), ann, control.Group{Company: org.ID, Name: fmt.Sprint("Group ", i)})
+		require.NoError(t, err)
+		require.NoError(t, c.SetPassword(t.Context(), ann, "group", g.ID, calendar.Secret(fmt.Sprint("secret ", i))))
+		ids = append(ids, g.ID)
+	}
+	system, err := c.SaveSystem(t.Context(), ann, control.System{Company: org.ID, Name: "x", Kind: control.CiscoHTTPS, Group: ids[17]})
+	require.NoError(t, err)
+
+	second, err := first.Rotate()
+	require.NoError(t, err)
+	c, err = control.New(s, second, nil)
+	require.NoError(t, err)
+	password, err := c.Password(t.Context(), system.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "secret 17", string(password))
+	sealed, err := c.Reseal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, n, sealed)
+	password, err = c.Password(t.Context(), system.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "secret 17", string(password))
+	c, err = control.New(s, first, nil)
+	require.NoError(t, err)
+	_, err = c.Password(t.Context(), system.ID)
+	assert.ErrorContains(t, err, "key file", "the old key opens nothing any more")
+}
+
+func exec(path, statement string) error {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(statement)
+	return errors.Join(err, db.Close())
 }
 
 // BenchmarkList reads a page of 50 in the middle of 100,000 systems.

@@ -478,6 +478,14 @@ func TestCapture(t *testing.T) {
 		`DistinguishedFolderId Id="calendar"`, "Authorization: Basic ("} {
 		assert.Contains(t, text, want)
 	}
+	r := httptest.NewRequest("POST", "/EWS/Exchange.asmx", strings.NewReader(envelope(view(days))))
+	r.SetBasicAuth(c.user, string(c.password))
+	r.Header.Set("X-AnchorMailbox", "summit@example.com")
+	c.s.ServeHTTP(httptest.NewRecorder(), r)
+	w = httptest.NewRecorder()
+	c.room.ServeCapture(w, nil)
+	assert.Contains(t, w.Body.String(), "X-Anchormailbox: (18 characters)")
+	text += w.Body.String()
 	for _, secret := range []string{"Salary", "summit", c.user, string(c.password)} {
 		assert.NotContains(t, text, secret)
 	}
@@ -485,6 +493,24 @@ func TestCapture(t *testing.T) {
 	w = httptest.NewRecorder()
 	c.room.ServeCapture(w, nil)
 	assert.Contains(t, w.Body.String(), "0 requests")
+}
+
+// Names of operations come from the device: only so many are remembered.
+func TestOperationsAreBounded(t *testing.T) {
+	c := newClient(t, nil)
+	for i := range 3 * maxOperations {
+		c.refused(fmt.Sprintf("<m:Unknown%d/>", i))
+	}
+	assert.Len(t, c.room.Status().Unknown, maxOperations)
+}
+
+// The schema allows no empty address.
+func TestOrganizerWithoutAddress(t *testing.T) {
+	c := newClient(t, nil)
+	m := someMeetings(1)
+	m[0].Organizer = calendar.Person{}
+	require.NoError(t, c.room.Show(t.Context(), m))
+	assert.Contains(t, c.ask(get("m0")), "<t:Organizer><t:Mailbox><t:Name></t:Name><t:RoutingType>SMTP</t:RoutingType></t:Mailbox></t:Organizer>")
 }
 
 func TestAlarm(t *testing.T) {

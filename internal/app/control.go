@@ -14,6 +14,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 	"github.com/onetouchjoin/onetouchjoin/control/console"
+	"github.com/onetouchjoin/onetouchjoin/control/oidc"
 	"github.com/onetouchjoin/onetouchjoin/control/sqlite"
 )
 
@@ -24,6 +25,7 @@ type controlCentre struct {
 	store  *sqlite.Store
 	centre *control.Centre
 	guard  *api.Guard
+	signIn *oidc.SignIn // nil without a provider
 
 	mu      sync.Mutex
 	changed map[string]bool // companies; "" is all
@@ -47,13 +49,17 @@ func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre
 	if cc.store, keys, err = openData(context.Background(), cc.config.Data); err != nil { // a local file
 		return fail(err)
 	}
-	opts := &control.Options{Folders: cc.config.Folders, Resolver: cc.config.resolver(), Live: live, Changed: cc.change, Logger: log}
+	opts := &control.Options{Folders: cc.config.Folders, Resolver: cc.config.resolver(), Live: live, PrivateHooks: cc.config.PrivateWebhooks, Changed: cc.change, Logger: log}
 	if app, ok := c.controlApp(); ok {
+		opts.AppID = app.ClientID
 		if opts.Consent, err = newConsent(&app, cc.config.at("")); err != nil {
 			return fail(err)
 		}
 	}
 	cc.centre, err = control.New(cc.store, keys, opts)
+	if err == nil {
+		cc.signIn, err = cc.config.signIn(cc.centre, cc.guard, log)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -118,6 +124,11 @@ func (a *App) startControl(ctx context.Context, start func(what, address string,
 		return err
 	}
 	wg.Go(func() { a.follow(ctx) })
+	wg.Go(func() {
+		if err := cc.centre.RunAlarms(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("alarms are not sent", "error", err)
+		}
+	})
 	wg.Go(func() { cc.centre.WatchTenants(ctx) })
 	return nil
 }
@@ -133,7 +144,13 @@ func (a *App) controlHandler() http.Handler {
 	a.handleGraph(mux)
 	a.handleProbes(mux)
 	mux.Handle("/api/", api.New(cc.centre, &api.Options{Guard: cc.guard, Logger: a.log}))
-	mux.Handle("/", console.New(cc.centre, &console.Options{Guard: cc.guard, Logger: a.log}))
+	opts := &console.Options{Guard: cc.guard, Logger: a.log}
+	if cc.signIn != nil {
+		opts.OpenID = &console.OpenID{Name: cc.config.OIDC.Name, Path: oidc.StartPath}
+		mux.Handle(oidc.StartPath, cc.signIn)
+		mux.Handle(oidc.CallbackPath, cc.signIn)
+	}
+	mux.Handle("/", console.New(cc.centre, opts))
 	return mux
 }
 

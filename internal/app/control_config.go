@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,8 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/control/api"
+	"github.com/onetouchjoin/onetouchjoin/control/oidc"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -41,10 +46,35 @@ type ControlConfig struct {
 	// DNS is the server that is asked for the TXT records of domains, as in
 	// "9.9.9.9:53", where that of the machine does not know what the world sees.
 	DNS string `json:"dns"`
+	// OIDC is where users have accounts to sign in with.
+	OIDC OIDCConfig `json:"oidc"`
+	// PrivateWebhooks lets companies name addresses inside of this server's own
+	// network for alarms.
+	PrivateWebhooks bool `json:"private_webhooks"`
 	// Folders are the folders below which iCalendar folders may be read.
 	Folders []string `json:"folders"`
 
 	proxies []netip.Prefix
+}
+
+// OIDCConfig is a provider of OpenID Connect.
+type OIDCConfig struct {
+	// Name is what people call it, as in "Microsoft". Default: its host.
+	Name string `json:"name"`
+	// Issuer is its address, as its discovery document has it.
+	Issuer string `json:"issuer"`
+	// ClientID is this program's there. The secret is given here, as the content
+	// of a file, or as that of an environment variable.
+	ClientID         string          `json:"client_id"`
+	ClientSecret     calendar.Secret `json:"client_secret"`
+	ClientSecretFile string          `json:"client_secret_file"`
+	ClientSecretEnv  string          `json:"client_secret_env"`
+	// TrustEmail takes addresses that the provider does not call verified. It is
+	// for one whose administrators alone give addresses out.
+	TrustEmail bool `json:"trust_email"`
+	// CAFile has the authority of the provider's certificate, if it is none that
+	// the machine knows.
+	CAFile string `json:"ca_file"`
 }
 
 // LocalConfig is the configuration of a program that was given none: a control
@@ -106,6 +136,7 @@ func (k *checker) control(at string, c *ControlConfig) {
 	} else {
 		c.Data = k.c.path(c.Data)
 	}
+	k.oidc(child(at, "oidc"), &c.OIDC)
 	k.controlApplication(child(at, "microsoft365"), c.Microsoft365)
 	if _, _, err := net.SplitHostPort(c.DNS); c.DNS != "" && err != nil {
 		k.bad(child(at, "dns"), `must be an address with a port, as in "9.9.9.9:53"`)
@@ -136,4 +167,45 @@ func (c *ControlConfig) resolver() control.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, c.DNS)
 	}}
+}
+
+func (k *checker) oidc(at string, o *OIDCConfig) {
+	if !k.c.doc.Has(at) {
+		return
+	}
+	if u, err := url.Parse(o.Issuer); err != nil || u.Scheme != "https" || u.Host == "" {
+		k.bad(child(at, "issuer"), `must be the provider's address, as in "https://login.fabrikam.example"`)
+	} else if o.Name == "" {
+		o.Name = u.Host
+	}
+	if o.ClientID == "" {
+		k.bad(child(at, "client_id"), "must be this program's id at the provider")
+	}
+	k.secret(at, "client_secret", &o.ClientSecret, o.ClientSecretFile, o.ClientSecretEnv)
+	if o.CAFile != "" {
+		o.CAFile = k.c.path(o.CAFile)
+		if _, err := readPool(o.CAFile); err != nil {
+			k.bad(child(at, "ca_file"), "%v", err)
+		}
+	}
+}
+
+// signIn returns what signs users in by OpenID Connect; nil without a provider.
+func (c *ControlConfig) signIn(centre *control.Centre, guard *api.Guard, log *slog.Logger) (*oidc.SignIn, error) {
+	if c.OIDC.Issuer == "" {
+		return nil, nil
+	}
+	o := oidc.Options{
+		Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, ClientSecret: c.OIDC.ClientSecret, Site: c.URL, TrustEmail: c.OIDC.TrustEmail, Guard: guard, Logger: log,
+	}
+	if c.OIDC.CAFile != "" {
+		pool, err := readPool(c.OIDC.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.TLSClientConfig = trusting(pool)
+		o.Client = &http.Client{Transport: t, Timeout: 10 * time.Second}
+	}
+	return oidc.New(centre, o)
 }

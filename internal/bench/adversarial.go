@@ -48,6 +48,8 @@ func AdversarialInputs() []Adversarial {
 		{"labels", "", "a: ", ""},
 		{"small tags", "https://zoom.us/j/123456789 ", "<b>a</b>", ""},
 		{"h323: ", "", "h323: ", ""},
+		{"signatures", "https://zoom.us/j/123456789 https://meet.jit.si/Room_A\n", "Best regardz\n", ""},
+		{"drawn lines", "https://zoom.us/j/123456789 https://meet.jit.si/Room_A\n", "Best\n__________\n", ""},
 		{"NUL", "", "\x00", ""},
 		{"invalid UTF-8", "", "\xff\xfe", ""},
 	}

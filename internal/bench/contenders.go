@@ -54,7 +54,7 @@ const (
 func Contenders() []Contender {
 	return []Contender{
 		{OursID, "ours, whole evaluation", "all default rules: links, gateways, labels, dial strings, ranking", newOurs},
-		{OursURIID, "ours, URI stage", "the first stage alone: links and addresses, gateways undone, matched with the default rules; the text is not read, nothing is ranked", newOursURI},
+		{OursURIID, "ours, URI stage", "the first stage alone: links and addresses, gateways undone, matched with the default rules; the text is not read, which in HTML has the H.323 numbers, and nothing is ranked", newOursURI},
 		{UsualID, "goquery + 50 regexps", "the usual code: parse, text and hrefs, 50 standard-library regexps with captures; opens no gateway", newUsual},
 		{"A2", "50 regexps on the raw body", "no HTML at all: entities stay, tags stay", newRaw},
 		{"E", "one alternation of 40 regexps", "standard library; links only", newAlternation},

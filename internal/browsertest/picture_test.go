@@ -22,6 +22,7 @@ func (b *tab) picture(name string) {
 	if !*pictures {
 		return
 	}
+	run[bool](b, "scrollTo(0, 0), true")
 	data, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	require.NoError(b.t, err)
 	img, err := png.Decode(bytes.NewReader(data))

@@ -29,6 +29,10 @@ function setUp(root) {
     s.addEventListener("change", () => s.form.requestSubmit());
   }
   for (const b of root.querySelectorAll("button[data-send]")) b.hidden = true;
+  // What scrolls and has nothing to go to inside is gone to itself.
+  for (const s of root.querySelectorAll(".scroll")) {
+    if (!s.querySelector("a, button, input, summary")) s.tabIndex = 0;
+  }
   // Parts that load themselves again: data-refresh has the seconds. A part
   // without it in the answer has come to its end.
   for (const part of root.querySelectorAll("[data-refresh][id]")) again(part);

@@ -70,6 +70,8 @@ func (d *Device) run(role Role, path []string, args arguments, body string) resu
 			return failed(element, "Error", "Could not store the bookings")
 		case FaultParameter:
 			return failed(element, "ParameterError", "Number: not valid")
+		case FaultEcho:
+			return failed(element, "Error", "Invalid: %s", body)
 		}
 		return d.put(element, body, version)
 	case "Bookings Clear":

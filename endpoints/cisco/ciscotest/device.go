@@ -53,6 +53,8 @@ type Options struct {
 	Capacity int
 	// Skew is how far its clock is ahead.
 	Skew time.Duration
+	// NoSessions says that it knows no sessions: every call has the password.
+	NoSessions bool
 	// NoRateLimit leaves the rate limit out. With it calls above the rate wait in
 	// a queue, and those for which the queue has no room get 503.
 	NoRateLimit bool
@@ -76,6 +78,7 @@ const (
 	FaultSlow               // a byte a second
 	FaultControlBytes       // control bytes within the XML
 	FaultEndless            // an answer without end
+	FaultEcho               // Bookings Put has the status Error, and repeats what was put
 )
 
 // Role is what an account may do.

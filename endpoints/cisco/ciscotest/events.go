@@ -86,6 +86,14 @@ func (d *Device) register(args arguments) {
 	}
 }
 
+// Deregister takes a slot of HttpFeedback away, as another program on the device's
+// API would.
+func (d *Device) Deregister(slot int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.webhooks, slot)
+}
+
 // identification is how the device names itself in what it sends.
 func (d *Device) identification() *roomos.Node {
 	return &roomos.Node{Name: "Identification", Kids: []*roomos.Node{

@@ -232,8 +232,10 @@ func (c *tracked) Close() error {
 // Handler serves the device's API, for servers of the caller's own.
 func (d *Device) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /xmlapi/session/begin", d.sessionBegin)
-	mux.HandleFunc("POST /xmlapi/session/end", d.authorized(d.sessionEnd))
+	if !d.opts.NoSessions {
+		mux.HandleFunc("POST /xmlapi/session/begin", d.sessionBegin)
+		mux.HandleFunc("POST /xmlapi/session/end", d.authorized(d.sessionEnd))
+	}
 	mux.HandleFunc("POST /putxml", d.authorized(d.putxml))
 	mux.HandleFunc("GET /getxml", d.authorized(d.getxml))
 	mux.HandleFunc("POST /bookingsputxml", d.authorized(d.bookingsputxml))
