@@ -350,3 +350,59 @@ func TestServeDemo(t *testing.T) {
 	assert.NotContains(t, logs.String(), "Steering group")
 	assert.NotContains(t, logs.String(), "level=WARN")
 }
+
+func TestAdminCalledWrongly(t *testing.T) {
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{nil, wrong, "name what to do"},
+		{[]string{"backup"}, wrong, "name what to do"},
+		{[]string{"rotate-keys", "now"}, wrong, "name what to do"},
+		{[]string{"destroy"}, wrong, "name what to do"},
+		{[]string{"link", "--data", filepath.Join(t.TempDir(), "nothing")}, no, "start otj serve first"},
+		{[]string{"rotate-keys", "--data", filepath.Join(t.TempDir(), "nothing")}, no, "start otj serve first"},
+		{[]string{"link", "--config", serveDir(t, startDevice(t), "")}, no, "there is no control centre"},
+	} {
+		var out, errs bytes.Buffer
+		assert.Equal(t, tt.status, admin(t.Context(), tt.args, stdio{out: &out, err: &errs}))
+		assert.Contains(t, errs.String(), tt.want)
+		assert.Empty(t, out.String())
+	}
+}
+
+// What whoever runs the server does to its data.
+func TestAdminCommands(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	var log logBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- serve(ctx, []string{"--data", data, "--listen", freeAddress(t)}, stdio{out: &log, err: &log})
+	}()
+	printed(t, &log, `/setup\?t=\w+`)
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		status := admin(t.Context(), append(args, "--data", data), stdio{out: &out, err: &out})
+		return status, out.String()
+	}
+	status, text := run("link")
+	assert.Zero(t, status)
+	assert.Contains(t, text, "http://localhost:8080/setup?t=")
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	status, text = run("backup", backup)
+	assert.Zero(t, status)
+	assert.Contains(t, text, "keys.json")
+	status, text = run("rotate-keys")
+	assert.Equal(t, no, status)
+	assert.Contains(t, text, "another otj uses this folder")
+	cancel()
+	require.Zero(t, <-ended)
+	status, text = run("rotate-keys")
+	assert.Zero(t, status)
+	assert.Contains(t, text, "0 passwords")
+	status, text = run("restore", backup)
+	assert.Zero(t, status)
+	assert.Contains(t, text, "before-restore-")
+}

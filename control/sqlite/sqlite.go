@@ -24,6 +24,8 @@ type Store struct {
 	write *sql.DB // one connection: Updates come one after the other
 	read  *sql.DB
 	path  string
+
+	writing, reading statements
 }
 
 var _ control.Store = (*Store)(nil)
@@ -51,6 +53,12 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(8)
+	if s.writing, err = prepare(ctx, s.write); err == nil {
+		s.reading, err = prepare(ctx, s.read)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+	}
 	return s, nil
 }
 
@@ -78,16 +86,18 @@ func dsn(path, more string) string {
 
 // View runs fn in a read transaction.
 func (s *Store) View(ctx context.Context, fn func(control.Tx) error) error {
-	return transact(ctx, s.read, true, fn)
+	return transact(ctx, s.read, s.reading, true, fn)
 }
 
 // Update runs fn in a write transaction.
 func (s *Store) Update(ctx context.Context, fn func(control.Tx) error) error {
-	return transact(ctx, s.write, false, fn)
+	return transact(ctx, s.write, s.writing, false, fn)
 }
 
 // Close ends the store.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error {
+	return errors.Join(s.reading.close(), s.writing.close(), s.read.Close(), s.write.Close())
+}
 
 // Check reads the whole file and says whether it is sound.
 func (s *Store) Check(ctx context.Context) error {
@@ -101,13 +111,13 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-func transact(ctx context.Context, db *sql.DB, readOnly bool, fn func(control.Tx) error) error {
+func transact(ctx context.Context, db *sql.DB, prepared statements, readOnly bool, fn func(control.Tx) error) error {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to do after a commit
-	if err := fn(&transaction{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
+	if err := fn(&transaction{ctx: ctx, tx: tx, prepared: prepared, readOnly: readOnly}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -119,13 +129,54 @@ func transact(ctx context.Context, db *sql.DB, readOnly bool, fn func(control.Tx
 type transaction struct {
 	ctx      context.Context
 	tx       *sql.Tx
+	prepared statements
 	readOnly bool
 }
 
 const columns = "kind, id, owner, key, revision, changed, data"
 
-func (t *transaction) one(where string, args ...any) (control.Record, error) {
-	r, err := scan(t.tx.QueryRowContext(t.ctx, "SELECT "+columns+" FROM record WHERE "+where, args...))
+// The statements.
+const (
+	getOne    = "SELECT " + columns + " FROM record WHERE kind = ? AND id = ?"
+	findOne   = "SELECT " + columns + " FROM record WHERE kind = ? AND owner = ? AND key = ? AND key <> ''"
+	listAll   = "SELECT " + columns + " FROM record WHERE kind = ? AND (key, id) > (?, ?) ORDER BY key, id LIMIT ?"
+	listOwned = "SELECT " + columns + " FROM record WHERE kind = ? AND owner = ? AND (key, id) > (?, ?) ORDER BY key, id LIMIT ?"
+	countAll  = "SELECT count(*) FROM record WHERE kind = ?"
+	countOwn  = "SELECT count(*) FROM record WHERE kind = ? AND owner = ?"
+	putOne    = "INSERT OR REPLACE INTO record (" + columns + ") VALUES (?, ?, ?, ?, ?, ?, ?)"
+	deleteOne = "DELETE FROM record WHERE kind = ? AND id = ?"
+)
+
+// statements are prepared ones by their text: to prepare one takes as long as to
+// run it.
+type statements map[string]*sql.Stmt
+
+func prepare(ctx context.Context, db *sql.DB) (statements, error) {
+	out := statements{}
+	for _, text := range []string{getOne, findOne, listAll, listOwned, countAll, countOwn, putOne, deleteOne} {
+		var err error
+		if out[text], err = db.PrepareContext(ctx, text); err != nil {
+			return out, errors.Join(err, out.close())
+		}
+	}
+	return out, nil
+}
+
+func (p statements) close() error {
+	var errs []error
+	for _, s := range p {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run returns a statement for this transaction; it ends with it.
+func (t *transaction) run(text string) *sql.Stmt { return t.tx.StmtContext(t.ctx, t.prepared[text]) }
+
+func (t *transaction) one(text string, args ...any) (control.Record, error) {
+	r, err := scan(t.run(text).QueryRowContext(t.ctx, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return control.Record{}, fmt.Errorf("%s %v: %w", args[0], args[len(args)-1], control.ErrNotFound)
 	}
@@ -133,18 +184,19 @@ func (t *transaction) one(where string, args ...any) (control.Record, error) {
 }
 
 func (t *transaction) Get(kind, id string) (control.Record, error) {
-	return t.one("kind = ? AND id = ?", kind, id)
+	return t.one(getOne, kind, id)
 }
 
 func (t *transaction) Find(kind, owner, key string) (control.Record, error) {
-	return t.one("kind = ? AND owner = ? AND key = ? AND key <> ''", kind, owner, key)
+	return t.one(findOne, kind, owner, key)
 }
 
 func (t *transaction) List(kind, owner string, after control.Cursor, limit int) ([]control.Record, error) {
-	where, args := ofOwner(kind, owner)
-	args = append(args, after.Key, after.ID, limit)
-	rows, err := t.tx.QueryContext(t.ctx,
-		"SELECT "+columns+" FROM record WHERE "+where+" AND (key, id) > (?, ?) ORDER BY key, id LIMIT ?", args...)
+	text, args := listOwned, []any{kind, owner, after.Key, after.ID, limit}
+	if owner == "" {
+		text, args = listAll, []any{kind, after.Key, after.ID, limit}
+	}
+	rows, err := t.run(text).QueryContext(t.ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,16 +213,12 @@ func (t *transaction) List(kind, owner string, after control.Cursor, limit int) 
 }
 
 func (t *transaction) Count(kind, owner string) (n int, err error) {
-	where, args := ofOwner(kind, owner)
-	err = t.tx.QueryRowContext(t.ctx, "SELECT count(*) FROM record WHERE "+where, args...).Scan(&n)
-	return n, err
-}
-
-func ofOwner(kind, owner string) (where string, args []any) {
 	if owner == "" {
-		return "kind = ?", []any{kind}
+		err = t.run(countAll).QueryRowContext(t.ctx, kind).Scan(&n)
+	} else {
+		err = t.run(countOwn).QueryRowContext(t.ctx, kind, owner).Scan(&n)
 	}
-	return "kind = ? AND owner = ?", []any{kind, owner}
+	return n, err
 }
 
 var errReadOnly = errors.New("a view does not write")
@@ -192,8 +240,7 @@ func (t *transaction) Put(r control.Record) (control.Record, error) {
 		return control.Record{}, err
 	}
 	r.Revision++
-	_, err = t.tx.ExecContext(t.ctx,
-		"INSERT OR REPLACE INTO record ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?)",
+	_, err = t.run(putOne).ExecContext(t.ctx,
 		r.Kind, r.ID, r.Owner, r.Key, r.Revision, r.Changed.UnixMicro(), r.Data)
 	if err != nil {
 		return control.Record{}, fmt.Errorf("%s %s: %w", r.Kind, r.ID, err)
@@ -212,7 +259,7 @@ func (t *transaction) Delete(kind, id string, revision int64) error {
 	if old.Revision != revision {
 		return fmt.Errorf("%s %s: %w", kind, id, control.ErrStale)
 	}
-	_, err = t.tx.ExecContext(t.ctx, "DELETE FROM record WHERE kind = ? AND id = ?", kind, id)
+	_, err = t.run(deleteOne).ExecContext(t.ctx, kind, id)
 	return err
 }
 

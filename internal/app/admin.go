@@ -27,12 +27,18 @@ func NewAdmin(c *Config) (*Admin, error) {
 	return &Admin{*c.Control}, nil
 }
 
+// there says whether there is a database.
+func (a *Admin) there() error {
+	_, err := os.Stat(filepath.Join(a.config.Data, storeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no control centre in %s yet: start otj serve first", a.config.Data)
+	}
+	return err
+}
+
 // existing opens the data, which has to be there.
 func (a *Admin) existing(ctx context.Context) (*sqlite.Store, *control.Keys, error) {
-	if _, err := os.Stat(filepath.Join(a.config.Data, storeFile)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("there is no control centre in %s yet: start otj serve first", a.config.Data)
-		}
+	if err := a.there(); err != nil {
 		return nil, nil, err
 	}
 	return openData(ctx, a.config.Data)
@@ -159,6 +165,9 @@ func copyFile(from, to string) (err error) {
 // the file of the keys, so that backups from before can be restored. It returns how
 // many secrets there are. The program must not run.
 func (a *Admin) RotateKeys(ctx context.Context) (n int, err error) {
+	if err := a.there(); err != nil { // no folder is made
+		return 0, err
+	}
 	lock, err := lockData(a.config.Data)
 	if err != nil {
 		return 0, err

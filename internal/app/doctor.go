@@ -279,8 +279,13 @@ func (c *Config) Network() readiness.Network {
 	if n.Service == "" && c.Control != nil {
 		n.Service = c.Control.URL
 	}
+	n.Notifications = c.Notifications != ""
 	for _, name := range sortedKeys(c.Calendars) {
-		if cal := c.Calendars[name]; cal.URL != "" {
+		if cal := c.Calendars[name]; cal.Type == "microsoft365" {
+			if at, err := cal.app.cloud(); err == nil {
+				n.Calendars = append(n.Calendars, at.Graph, at.Authority)
+			}
+		} else if cal.Type != waitingType && cal.URL != "" {
 			// The path of a feed is often a secret.
 			if u, err := url.Parse(strings.ReplaceAll(cal.URL, "{mailbox}", "mailbox")); err == nil {
 				n.Calendars = append(n.Calendars, u.Scheme+"://"+u.Host)

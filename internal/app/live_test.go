@@ -49,6 +49,7 @@ func startFabrikam(t *testing.T, c *Config, builders map[string]Builder) *fabrik
 		require.NoError(t, <-done)
 		require.NoError(t, a.Close())
 	})
+	<-a.Up()
 	f := &fabrikam{t: t, app: a, centre: a.Centre(), live: a.Live()}
 	org, user, err := f.centre.Setup(t.Context(), control.Company, "Fabrikam", "ann@fabrikam.example", "Ann")
 	require.NoError(t, err)
