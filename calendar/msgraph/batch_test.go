@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -61,6 +62,33 @@ func TestBatches(t *testing.T) {
 	used, _ := p.budget.state()
 	assert.Equal(t, 45, used, "every part counts")
 	assert.Empty(t, p.sendAll(t.Context(), nil))
+}
+
+// A batch waits for the requests of a mailbox that are under way, and they for it.
+func TestBatchesAndOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p, rs := batchSite()
+		s.Inject(graphtest.Fault{Ops: []graphtest.Op{graphtest.OpView}, Delay: time.Second})
+		var wg sync.WaitGroup
+		for i := range 4 {
+			var own []*request
+			for _, r := range rs[:6] {
+				r := *r
+				r.out = new(page)
+				own = append(own, &r)
+			}
+			if i%2 == 0 {
+				wg.Go(func() { assert.NoError(t, errors.Join(p.sendAll(t.Context(), own)...)) })
+				continue
+			}
+			for _, r := range own[:3] {
+				wg.Go(func() { assert.NoError(t, p.send(t.Context(), r)) })
+			}
+		}
+		wg.Wait()
+		assert.Equal(t, map[string]int{"room0@example.com": 4}, s.Stats().Concurrent)
+		assert.Zero(t, s.Stats().Throttled)
+	})
 }
 
 // A part that is refused is sent again when it may be; the others are not.

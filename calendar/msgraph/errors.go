@@ -167,6 +167,7 @@ func entraRefusal(err error) (ref *Refusal, fix string) {
 // brief is the first line of an error's text: credentials print whole answers.
 func brief(err error) string {
 	s, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	s = strings.TrimRight(s, ":. ")
 	if len(s) > 300 {
 		s = s[:300] + "…"
 	}

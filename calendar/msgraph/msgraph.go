@@ -1,15 +1,3 @@
-// Package msgraph reads the calendars of Microsoft 365 rooms over Microsoft
-// Graph, on net/http alone.
-//
-//	cred, err := azidentity.NewClientSecretCredential(tenant, client, secret, nil)
-//	…
-//	rooms := msgraph.New(cred, nil)
-//	events, err := rooms.Events(ctx, "fjord@example.com", calendar.Window{From: from, To: to})
-//
-// The app needs the application permission Calendars.Read and nothing else.
-// Grants add up: an app that holds Calendars.Read for the whole tenant in Entra
-// reads every mailbox, also if RBAC for Applications in Exchange grants it a
-// few rooms only. Remove the grant in Entra to make the scope count.
 package msgraph
 
 import (

@@ -265,7 +265,13 @@ func (p *Provider) decode(r *request, body []byte) error {
 	if r.out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, r.out); err != nil {
+	var err error
+	if g, ok := r.out.(*page); ok {
+		err = g.parse(body)
+	} else {
+		err = json.Unmarshal(body, r.out)
+	}
+	if err != nil {
 		return p.fail(r, fmt.Errorf("%w: the answer is not what was asked for", calendar.ErrUnavailable), "Check that no proxy answers in the place of Graph.")
 	}
 	return nil

@@ -240,6 +240,13 @@ func TestSyncTokens(t *testing.T) {
 	site := quiet(nil)
 	add(site.Room, 3)
 	p := msgraph.New(app{site}, local(site))
+	alone := follow(msgraph.New(app{site}, local(site)), site.Room)
+	require.NoError(t, alone.sync(t.Context()))
+	used := alone.token
+	require.NoError(t, alone.sync(t.Context()))
+	_, err := alone.p.Sync(t.Context(), site.Room.Address(), week, used)
+	require.ErrorIs(t, err, calendar.ErrTokenExpired)
+
 	var followers []*follower
 	for range 4 {
 		f := follow(p, site.Room)
@@ -262,7 +269,7 @@ func TestSyncTokens(t *testing.T) {
 	require.ErrorIs(t, followers[0].sync(t.Context()), calendar.ErrTokenExpired)
 	require.NoError(t, followers[1].sync(t.Context()))
 
-	_, err := msgraph.New(app{site}, local(site)).Sync(t.Context(), site.Room.Address(), week, followers[1].token)
+	_, err = msgraph.New(app{site}, local(site)).Sync(t.Context(), site.Room.Address(), week, followers[1].token)
 	require.ErrorIs(t, err, calendar.ErrTokenExpired, "of another process")
 }
 
@@ -283,9 +290,8 @@ func TestSyncOfOddEvents(t *testing.T) {
 
 	occurrence, err := site.Room.Occurrence(series, monday)
 	require.NoError(t, err)
-	broken := func(e *graphtest.Event) { e.Raw = map[string]any{"isAllDay": 7} }
-	require.NoError(t, site.Room.Edit(occurrence, broken))
-	require.NoError(t, site.Room.Edit(single, broken))
+	require.NoError(t, site.Room.Edit(occurrence, func(e *graphtest.Event) { e.Raw = map[string]any{"isAllDay": 7} }))
+	require.NoError(t, site.Room.Edit(single, func(e *graphtest.Event) { e.Raw = map[string]any{"start": map[string]any{"dateTime": "soon"}} }))
 	err = f.sync(t.Context())
 	var partial *calendar.PartialError
 	require.ErrorAs(t, err, &partial)
@@ -313,4 +319,48 @@ func TestSyncIsCancelled(t *testing.T) {
 	require.NoError(t, f.sync(t.Context()))
 	assert.False(t, f.last.Full)
 	require.Error(t, errors.Join(f.p.(*msgraph.Provider).CheckAccess(ctx, site.Room.Address())))
+}
+
+// What Graph may list and the fake does not: an event that has left the window,
+// and the master of a series alone, of which the caller has nothing yet.
+func TestSyncOfWhatTheFakeDoesNotList(t *testing.T) {
+	site := quiet(nil)
+	o := local(site)
+	const link = `"@odata.deltaLink":"https://graph.example/v1.0/users/fjord@example.com/calendarView/delta?$deltatoken=`
+	at := func(day string) string {
+		return `"start":{"dateTime":"` + day + `T09:00:00","timeZone":"UTC"},"end":{"dateTime":"` + day + `T10:00:00","timeZone":"UTC"}`
+	}
+	o.Transport = &script{t: t, steps: [][2]string{
+		{"/calendarView/delta?endDateTime=", `{"value":[{"id":"a","type":"singleInstance",` + at("2026-03-03") + `}],` + link + `1"}`},
+		{"/calendarView/delta?$deltatoken=1", `{"value":[{"id":"a","type":"singleInstance",` + at("2026-04-03") + `},{"id":"m","type":"seriesMaster",` + at("2026-01-05") + `}],` + link + `2"}`},
+		{"/events/m/instances?", `{"value":[{"id":"m1","type":"occurrence","seriesMasterId":"m","subject":"Standup",` + at("2026-03-04") + `}]}`},
+		{"/calendarView/delta?$deltatoken=2", `{"value":[{"id":"m","type":"seriesMaster","@removed":{"reason":"deleted"}},{"id":"x","@removed":{"reason":"changed"}}],` + link + `3"}`},
+	}}
+	p := msgraph.New(app{site}, o)
+	d, err := p.Sync(t.Context(), "fjord@example.com", week, "")
+	require.NoError(t, err)
+	require.Len(t, d.Changed, 1)
+	d, err = p.Sync(t.Context(), "fjord@example.com", week, d.Token)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, d.Removed)
+	require.Len(t, d.Changed, 1)
+	assert.Equal(t, "Standup", d.Changed[0].Subject)
+	d, err = p.Sync(t.Context(), "fjord@example.com", week, d.Token)
+	require.NoError(t, err)
+	assert.Empty(t, d.Changed)
+	assert.Equal(t, []string{"m1", "x"}, d.Removed)
+}
+
+// script answers requests in order; each has to have the first text in it.
+type script struct {
+	t     *testing.T
+	steps [][2]string
+}
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	require.NotEmpty(s.t, s.steps, r.URL)
+	assert.Contains(s.t, r.URL.String(), s.steps[0][0])
+	body := s.steps[0][1]
+	s.steps = s.steps[1:]
+	return answering(body).RoundTrip(r)
 }

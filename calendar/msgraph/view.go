@@ -1,11 +1,13 @@
 package msgraph
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -28,9 +30,9 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // page is a page of events.
 type page struct {
-	Value []item `json:"value"`
-	Next  string `json:"@odata.nextLink"`
-	Delta string `json:"@odata.deltaLink"`
+	Value []item
+	Next  string // @odata.nextLink
+	Delta string // @odata.deltaLink
 }
 
 // item is an event that may not be readable, without harm to its neighbours.
@@ -41,6 +43,67 @@ type item struct {
 
 func (i *item) UnmarshalJSON(data []byte) error {
 	i.err = json.Unmarshal(data, &i.Event)
+	return nil
+}
+
+// parse reads a page, event by event: json.Unmarshal would go over the bodies
+// twice more, and give up at the first event that is not as it should be.
+func (g *page) parse(data []byte) error {
+	data, bodies := lift(data)
+	d := json.NewDecoder(bytes.NewReader(data))
+	if err := delim(d, '{'); err != nil {
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "value":
+			if err := delim(d, '['); err != nil {
+				return err
+			}
+			for g.Value = []item{}; d.More(); {
+				var i item
+				var mistyped *json.UnmarshalTypeError
+				if i.err = d.Decode(&i.Event); i.err != nil && !errors.As(i.err, &mistyped) {
+					return i.err // not JSON
+				}
+				if i.Body != nil {
+					i.Body.Content = land(i.Body.Content, bodies)
+				}
+				g.Value = append(g.Value, i)
+			}
+			err = delim(d, ']')
+		case "@odata.nextLink":
+			err = d.Decode(&g.Next)
+		case "@odata.deltaLink":
+			err = d.Decode(&g.Delta)
+		default:
+			err = d.Decode(new(json.RawMessage))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := delim(d, '}'); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // as it is
+		return errors.New("there is something after the page")
+	}
+	return nil
+}
+
+// delim expects a bracket or brace.
+func delim(d *json.Decoder, want json.Delim) error {
+	switch t, err := d.Token(); {
+	case err != nil:
+		return err
+	case t != want:
+		return fmt.Errorf("%v in the place of %v", t, want)
+	}
 	return nil
 }
 

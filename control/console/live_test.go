@@ -30,6 +30,9 @@ type service struct {
 	findings []readiness.Finding
 	woken    []string
 	tests    []otj.Meeting
+	hold     chan struct{} // if not nil, calendars are read when it is closed
+	asked    chan struct{} // closed when somebody waits for a calendar
+	gone     chan struct{} // closed when somebody gave up waiting for one
 }
 
 func (s *service) State(system string) (control.LiveState, error) {
@@ -42,7 +45,16 @@ func (s *service) State(system string) (control.LiveState, error) {
 	return st, nil
 }
 
-func (s *service) Events(_ context.Context, mailbox string, _ calendar.Window) ([]calendar.Event, error) {
+func (s *service) Events(ctx context.Context, mailbox string, _ calendar.Window) ([]calendar.Event, error) {
+	if s.hold != nil {
+		close(s.asked)
+		select {
+		case <-s.hold:
+		case <-ctx.Done():
+			close(s.gone)
+			return nil, ctx.Err()
+		}
+	}
 	return s.events[mailbox], nil
 }
 

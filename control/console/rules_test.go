@@ -224,6 +224,24 @@ func TestRulesThatSomebodyElseChanged(t *testing.T) {
 	assert.Equal(t, "[]", w.storedRules())
 }
 
+// Names of rules come from people and from other systems.
+func TestHostileNamesOfRules(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("rules")
+	b.send("Add a rule", map[string][]string{"type": v("domain")})
+	b.send("Keep the rule", map[string][]string{"name": v(hostile), "description": v(hostile), "domain": v("x.example"), "service": v(hostile)})
+	assert.Equal(t, []string{oneLine(hostile)}, b.at.names(), "%v", b.at.problems())
+	for _, button := range []string{"Edit as text", "Back to the list", "Edit " + oneLine(hostile), "Cancel", "Save"} {
+		b.send(button, nil)
+		assert.Equal(t, http.StatusOK, b.at.status, button)
+		assert.Zero(t, b.at.Find("img[onerror], main script").Length(), button)
+	}
+	b.send("Try it", map[string][]string{"invite": v("sip:a@x.example")})
+	assert.Contains(t, b.at.Find(".trial").Text(), hostile)
+	assert.Zero(t, b.at.Find("img[onerror], main script").Length())
+}
+
 func TestOddPositionsOfRules(t *testing.T) {
 	w := newWorld(t, nil)
 	w.saveRules(twoRules)

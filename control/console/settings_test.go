@@ -1,6 +1,9 @@
 package console_test
 
 import (
+	"bufio"
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -175,4 +178,45 @@ func TestSettingsForThoseWhoMayOnlyRead(t *testing.T) {
 	p, err := w.centre.Processing(t.Context(), w.ann, w.acme.ID)
 	require.NoError(t, err)
 	assert.Zero(t, p.Revision)
+}
+
+// Long work is seen to go on before it ends, and ends when nobody waits for it.
+func TestLongWorkShowsItsProgress(t *testing.T) {
+	w, live, systems := newOffice(t, "Board")
+	live.states[systems[0].ID] = full(time.Now().UTC())
+	b := w.signIn("ann@acme.example")
+	b.open("readiness")
+	token := b.at.Find("main [name=csrf]").AttrOr("value", "")
+	begin := func(ctx context.Context) (*http.Response, *bufio.Reader) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server.URL+"/o/"+w.acme.ID+"/readiness/check", strings.NewReader("csrf="+token))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		res, err := b.client.Do(req)
+		require.NoError(t, err)
+		read := bufio.NewReader(res.Body)
+		for {
+			line, err := read.ReadString('\n')
+			require.NoError(t, err)
+			if strings.Contains(line, "of 2") { // a mailbox and a device
+				return res, read
+			}
+		}
+	}
+	live.hold, live.asked, live.gone = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	res, read := begin(t.Context())
+	close(live.hold) // only now the calendar is read
+	rest, err := io.ReadAll(read)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	assert.Contains(t, string(rest), "2 of 2")
+	assert.Contains(t, string(rest), "Check again")
+
+	live.hold, live.asked = make(chan struct{}), make(chan struct{})
+	ctx, leave := context.WithCancel(t.Context())
+	res, _ = begin(ctx)
+	<-live.asked
+	leave()
+	<-live.gone
+	require.NoError(t, res.Body.Close())
 }
