@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,8 +50,8 @@ func TestExtras(t *testing.T) {
 			t.Helper()
 			require.NoError(t, e.Show(t.Context(), day))
 		}
-		woken := 0
-		wake := func() { woken++; show() }
+		var woken atomic.Int64
+		wake := func() { woken.Add(1); show() }
 		show()
 		require.NoError(t, x.test(t.Context(), meeting("b", time.Minute), wake))
 		assert.Equal(t, []string{"a", "b", "c"}, titles(s.Meetings()), "between the others, in order")
@@ -75,9 +76,10 @@ func TestExtras(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, x.test(ctx, meeting("e", 0), func() {}), context.Canceled)
 
-		woken = 0
+		woken.Store(0)
 		time.Sleep(11*time.Minute + time.Second)
-		assert.Equal(t, 2, woken, "the service is told that both have ended")
+		synctest.Wait()
+		assert.EqualValues(t, 2, woken.Load(), "the service is told that both have ended")
 		assert.Equal(t, []string{"a", "c"}, titles(s.Meetings()))
 
 		// A pause.
