@@ -184,6 +184,24 @@ func TestSpacedPasscodes(t *testing.T) {
 	}
 }
 
+// TestCutBeforeTheQuery: the "?" at the end of the line is the link's, unless
+// what follows makes nothing of it.
+func TestCutBeforeTheQuery(t *testing.T) {
+	for text, want := range map[string]string{
+		"Join: <https://us02web.zoom.us/j/81234567890?\npwd=aBcDe>":                "https://us02web.zoom.us/j/81234567890?pwd=aBcDe",
+		"Join: https://us02web.zoom.us/j/81234567890?\r\npwd=aBcDe\r\n":            "https://us02web.zoom.us/j/81234567890?pwd=aBcDe",
+		"> <https://teams.microsoft.com/meet/2345678901234?\n> p=aBcDe>":           "https://teams.microsoft.com/meet/2345678901234?p=aBcDe",
+		"https://teams.microsoft.com/meet/2345678901234?\np=aBcDe":                 "https://teams.microsoft.com/meet/2345678901234?p=aBcDe",
+		"Can you join https://us02web.zoom.us/j/81234567890?\nPlease say yes.":     "https://us02web.zoom.us/j/81234567890",
+		"Can you join https://us02web.zoom.us/j/81234567890?\n\npwd=aBcDe":         "https://us02web.zoom.us/j/81234567890",
+		"Is it https://us02web.zoom.us/j/81234567890?\nhttps://example.com/?pwd=x": "https://us02web.zoom.us/j/81234567890",
+	} {
+		m, ok := Default().Find(plain(text))
+		require.True(t, ok, text)
+		assert.Equal(t, want, m.Addresses[0].URI, text)
+	}
+}
+
 // TestUndeclaredUTF16 shows what the engine does not do: a charset is undone
 // before the text becomes an event.
 func TestUndeclaredUTF16(t *testing.T) {

@@ -504,8 +504,15 @@ func (w *scanner) take(uri string, start, end int) {
 		if i := w.query(end); i > 0 {
 			w.continued(n, uri, start, i)
 		}
-	case newline(w.s[end:]) > 0 && !w.bracketed(n, uri, start, end):
-		w.continued(n, uri, start, end+newline(w.s[end:]))
+	case newline(w.s[end:]) > 0:
+		// A "?" at the end of a line is that of a sentence, or the link was cut
+		// before its query.
+		if w.s[end-1] == '?' && strings.IndexByte(uri, '?') < 0 {
+			uri = w.a.join(uri, "?")
+		}
+		if !w.bracketed(n, uri, start, end) {
+			w.continued(n, uri, start, end+newline(w.s[end:]))
+		}
 	}
 }
 

@@ -11,7 +11,9 @@
 // Where the name does not tell, the content does.
 //
 // Outlook's winmail.dat (TNEF) is not supported: a mail that has its invite
-// there and no text is an error that says so. Text in UTF-7 is not decoded.
+// there and no text is an error that says so. Text in UTF-7 is not decoded. The
+// text of an attached mail without a calendar part counts only where the mail
+// around it has no text of its own.
 package invite
 
 import (
