@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -366,6 +367,22 @@ func TestPasscodeLabels(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, "482913", string(m.Passcode), label)
 	}
+}
+
+// What an administrator's rule takes is no unknown link, and is listed once.
+func TestExplainSaysWhichRuleTookALink(t *testing.T) {
+	e, err := New([]Rule{{Name: "parley", Priority: 1, Type: TypeLink, Service: "parley", Hosts: []string{"meet.parley.example"}, Paths: []string{"/r/{id:digits}"}}}, nil)
+	require.NoError(t, err)
+	trace := e.Explain(plain("Join: https://meet.parley.example/r/551?k=Zz9q\nPasscode: 77123\nhttps://help.parley.example/about"))
+	var got []string
+	for _, f := range trace.Findings {
+		got = append(got, f.Kind+" "+f.After+": "+f.Note)
+	}
+	assert.Contains(t, got, "link https://meet.parley.example/r/551?k=[redacted]: rule parley took it")
+	for _, f := range got {
+		assert.NotContains(t, f, "unknown https://meet.parley.example")
+	}
+	assert.Len(t, got, len(slices.Compact(slices.Clone(got))))
 }
 
 // What a rule's Dial may have: names of its own paths, and the number that the

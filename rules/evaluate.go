@@ -65,7 +65,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
-				sc.misses = append(sc.misses, miss{field, span, uri, "no rule knows this path"})
+				sc.misses = append(sc.misses, miss{field, span, uri, "no default rule knows this path"})
 			}
 			return
 		}

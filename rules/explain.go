@@ -135,18 +135,19 @@ func (e *Engine) Explain(ev *calendar.Event) Trace {
 		look(FieldBody, "plain", ev.Body.Plain)
 	}
 	userDecided := false
+	var taken Match
 	e.decide(sc, func(r *Rule, m Match, why string, ok bool) {
 		result := "nothing"
 		switch {
 		case ok && !userDecided:
-			userDecided = true
+			userDecided, taken = true, m
 			t.Decided, result, why = r.Name, "decided", "found "+m.Service+" in "+m.Field.String()
 		case userDecided || r.Disabled:
 			result = "not tried"
 		}
 		t.Rules = append(t.Rules, tried(r, result, strings.Clone(why)))
 	})
-	t.findings(sc)
+	t.findings(sc, taken)
 	e.pack(sc, &t, userDecided)
 	t.Capped = append(t.Capped, sc.capped...)
 	if t.Decided == "" {
@@ -206,7 +207,9 @@ func (sc *scratch) beaten(rank int) string {
 	return "in " + sc.found[g.best].field.String() + ", after the link of " + w.name
 }
 
-func (t *Trace) findings(sc *scratch) {
+// findings adds what was found. An administrator's rule may have taken a link
+// that the default rules do not know.
+func (t *Trace) findings(sc *scratch, taken Match) {
 	kinds := [...]string{"link", "address", "video block", "hidden", "address"}
 	for i := range sc.found {
 		f := &sc.found[i]
@@ -233,8 +236,15 @@ func (t *Trace) findings(sc *scratch) {
 	}
 	for i := range sc.misses {
 		m := &sc.misses[i]
-		t.Findings = append(t.Findings, Sighting{Kind: "unknown", Field: m.field.String(), Source: strings.Clone(m.span.Source), Start: m.span.Start, End: m.span.End,
-			after: strings.Clone(m.uri), After: redact(strings.Clone(m.uri)), Note: m.why})
+		if i > 0 && m.field == sc.misses[i-1].field && m.span.Source == sc.misses[i-1].span.Source && m.span.Start == sc.misses[i-1].span.Start {
+			continue // the same link, as it would be if it went on in the next line
+		}
+		x := Sighting{Kind: "unknown", Field: m.field.String(), Source: strings.Clone(m.span.Source), Start: m.span.Start, End: m.span.End,
+			after: strings.Clone(m.uri), After: redact(strings.Clone(m.uri)), Note: m.why}
+		if s := taken.Span; taken.Field == m.field && s.Source == m.span.Source && s.Start < m.span.End && m.span.Start < s.End {
+			x.Kind, x.Note = "link", "rule "+taken.Rule+" took it"
+		}
+		t.Findings = append(t.Findings, x)
 	}
 }
 

@@ -160,6 +160,30 @@ func TestNumbersInTheText(t *testing.T) {
 	}
 }
 
+// TestSpacedPasscodes: people write a passcode in groups. Half of it opens
+// nothing, and a number beside it is none of it.
+func TestSpacedPasscodes(t *testing.T) {
+	const link = "https://us02web.zoom.us/j/81234567890\n"
+	for text, want := range map[string]string{
+		"Passcode: 448 812":                            "448812",
+		"Passcode: 448\u00a0812.":                      "448812",
+		"Passcode: 12 34 56 (for video systems)":       "123456",
+		"Passcode: 9 876":                              "9876",
+		"Passcode: 448 812#":                           "448812",
+		"Passcode: 448812 81234567890":                 "448812",
+		"Passcode: 4488 on Monday":                     "4488",
+		"Passcode: 448812 12":                          "448812",
+		"Passcode: 448 812\nMeeting ID: 812 3456 7890": "448812",
+	} {
+		m, ok := Default().Find(plain(link + text))
+		require.True(t, ok)
+		assert.Equal(t, want, string(m.Passcode), text)
+		if assert.Len(t, m.Addresses, 3, text) {
+			assert.Equal(t, "sip:81234567890."+want+"@zoomcrc.com", m.Addresses[1].URI, text)
+		}
+	}
+}
+
 // TestUndeclaredUTF16 shows what the engine does not do: a charset is undone
 // before the text becomes an event.
 func TestUndeclaredUTF16(t *testing.T) {

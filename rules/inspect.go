@@ -159,6 +159,10 @@ func (in *inspector) members(info *adminType) {
 	}
 }
 
+// looseDot finds a dot in a host name that is not escaped, as in
+// meet.example.com and meet\.example.com.
+var looseDot = regexp.MustCompile(`(?i)(?:^|[^\\a-z0-9.-])[a-z0-9-]+(\.)[a-z0-9-]+\\?\.[a-z0-9-]+|[a-z0-9-]\\\.[a-z0-9-]+(\.)[a-z]`)
+
 func (in *inspector) regex(a *adminRule) {
 	if in.r.Match == "" {
 		return
@@ -175,12 +179,20 @@ func (in *inspector) regex(a *adminRule) {
 	if w := re.Warn(); w != "" {
 		in.warnf("match", "%s", w)
 	}
+	if m := looseDot.FindStringSubmatchIndex(in.r.Match); m != nil {
+		in.problems = append(in.problems, problem{field: "match", offset: max(m[2], m[4]), warn: true,
+			msg: "this dot stands for any character, so hosts of others match too; a dot alone is \\., with two backslashes in JSON"})
+	}
 	if a.repl, err = re.ParseReplacement(in.r.Replace); err != nil {
 		in.patternError("replace", err)
 		return
 	}
 	if w := a.repl.Warn(); w != "" {
 		in.warnf("replace", "%s", w)
+	}
+	if i := strings.Index(in.r.Replace, "{{"); i >= 0 {
+		in.problems = append(in.problems, problem{field: "replace", offset: i,
+			msg: `a replacement is no template, and no address has braces; a group is written \1 or \g<name>, with two backslashes in JSON`})
 	}
 }
 
@@ -234,6 +246,6 @@ func fieldNames() []string { return slices.Clone(fields[1:]) }
 // an address behind the @.
 func validDomain(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return c <= ' ' || c == 0x7f || strings.ContainsRune(`@/\<>"'?#,;`, c)
+		return c <= ' ' || c == 0x7f || strings.ContainsRune(`@/\<>"'?#,;*{}`, c)
 	}) && !strings.HasPrefix(s, ".") && !strings.Contains(s, "..")
 }

@@ -164,7 +164,9 @@ func (sc *scratch) readLabels(t *screen) {
 				continue
 			}
 		case labelPasscode:
-			h.value = token(value)
+			if h.value = sc.spaced(value); h.value == "" {
+				h.value = token(value)
+			}
 			if h.value == "" || strings.Contains(h.value, "://") {
 				continue
 			}
@@ -299,6 +301,32 @@ func (sc *scratch) digits(s string) string {
 		return ""
 	}
 	return sc.a.since(n)
+}
+
+// spaced returns a passcode that is written in groups of up to four digits, as
+// in "448 812", without the blanks; "" if s is no such. The groups have to be all
+// that the line has, or all before a bracket or the "#" of a telephone's keys:
+// half of a passcode opens nothing, and a number more belongs to something else.
+func (sc *scratch) spaced(s string) string {
+	if i := strings.IndexAny(s, "#(（"); i > 0 {
+		s = s[:i]
+	}
+	s = strings.TrimRight(s, " .,;")
+	digits, group, groups := 0, 0, 0
+	for i := range len(s) {
+		switch {
+		case isDigit(s[i]):
+			digits, group = digits+1, group+1
+		case s[i] == ' ' && group >= 1 && group <= 4:
+			groups, group = groups+1, 0
+		default:
+			return ""
+		}
+	}
+	if groups == 0 || group < 2 || group > 4 || digits > 10 {
+		return ""
+	}
+	return sc.digits(s)
 }
 
 // token returns s up to the first blank or bracket, without the punctuation of

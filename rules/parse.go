@@ -110,7 +110,8 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 	l := linter{doc: doc, opts: opts}
 	if err := doc.Decode(&list); err != nil {
 		// What could be decoded is checked all the same.
-		l.found, l.partial = findings(err), true
+		l.undecoded = findings(err)
+		l.found = slices.Clone(l.undecoded)
 	}
 	if len(list) > maxRules {
 		l.add(fmt.Sprintf("/%d", maxRules), problem{msg: fmt.Sprintf("the file has %d rules; at most %d are allowed", len(list), maxRules)})
@@ -167,9 +168,24 @@ type linter struct {
 	doc   *jsonc.Doc
 	opts  *Options
 	found []Finding
-	// partial is set where something could not be decoded: then only members
-	// that are in the file are checked.
-	partial bool
+	// undecoded is what could not be decoded. Of such a rule only members that
+	// are in the file are checked: what is missing may be what is misspelt.
+	undecoded []Finding
+	partial   bool // the rule that is checked is such a one
+}
+
+// broken reports whether something of a rule could not be decoded.
+func (l *linter) broken(rule int) bool {
+	from, to := l.doc.Errorf(fmt.Sprintf("/%d", rule), ""), l.doc.Errorf(fmt.Sprintf("/%d", rule+1), "")
+	last := !l.doc.Has(fmt.Sprintf("/%d", rule+1))
+	return slices.ContainsFunc(l.undecoded, func(f Finding) bool {
+		return !before(f, SyntaxError(*from)) && (last || before(f, SyntaxError(*to)))
+	})
+}
+
+// before reports whether a finding stands before a place.
+func before(f Finding, at SyntaxError) bool {
+	return f.Line < at.Line || f.Line == at.Line && f.Column < at.Column
 }
 
 // add records a problem of the value at a pointer.
@@ -187,6 +203,9 @@ func (l *linter) add(pointer string, p problem) {
 	if p.offset == 0 {
 		e = l.doc.Errorf(pointer, "%s", p.msg)
 	}
+	if slices.ContainsFunc(l.undecoded, func(f Finding) bool { return f.Line == e.Line && f.Column == e.Column }) {
+		return // the value is not there at all, and that is said
+	}
 	l.found = append(l.found, Finding{SyntaxError: SyntaxError(*e), Warning: p.warn})
 }
 
@@ -196,6 +215,7 @@ func (l *linter) rules(list []Rule) {
 	for i := range list {
 		r := &list[i]
 		at := fmt.Sprintf("/%d", i)
+		l.partial = l.broken(i)
 		problems := check(r, l.opts, set)
 		if first, ok := names[r.Name]; ok && r.Name != "" {
 			problems = append(problems, problem{field: "name", msg: fmt.Sprintf("%q is also the name of rule %d", r.Name, first+1)})

@@ -46,6 +46,49 @@ func TestParseReportsEverything(t *testing.T) {
 	assert.True(t, strings.HasPrefix(line[len(caret)-1:], "meetingid"), "the caret is under the name")
 }
 
+// A mistake that keeps one rule from being read hides nothing about the others,
+// and is said once.
+func TestParseReportsBesideWhatItCannotRead(t *testing.T) {
+	_, err := rules.Parse("r.json", []byte(`[
+	{"name": "a", "priority": 1, "type": "domain"},
+	{"name": "b", "priority": "2", "type": "custom"},
+	{"name": "c", "prioritty": 3, "type": "zoom"},
+	{"name": "d", "priority": 4, "type": "domain", "domain": "*.vc.example"},
+	{"name": "e", "priority": 5, "type": "regex_re2", "match": "room (\\d+)", "replace": "{{ room }}@vc.example"},
+]`))
+	require.Error(t, err)
+	assert.Empty(t, cmp.Diff([]string{
+		`r.json:2:2: a rule of type domain needs "domain"`,
+		`r.json:3:28: priority must be a whole number, not a string`,
+		`r.json:4:16: unknown member "prioritty"; did you mean "priority"?`,
+		`r.json:5:59: "*.vc.example" is no domain such as video.example.com`,
+		`r.json:6:87: a replacement is no template, and no address has braces; a group is written \1 or \g<name>, with two backslashes in JSON`,
+	}, strings.Split(err.Error(), "\n")))
+}
+
+// A dot that is not escaped lets the hosts of others in.
+func TestLintNamesLooseDots(t *testing.T) {
+	for match, column := range map[string]int{
+		`https://meet.parley.example/(\\d+)`:     13,
+		`meet\\.parley.example/(\\d+)`:           14,
+		`https://meet\\.parley.example/(\\d+)`:   22,
+		`https://meet\\.parley\\.example/(\\d+)`: 0,
+		`https://.+\\.parley\\.example/.*(\\d+)`: 0,
+		`room (\\d+)[.] Dial.(\\d+)`:             0,
+		`192\\.0\\.2\\.1##(\\d+)`:                0,
+	} {
+		found := rules.Lint("", []byte(`[{"name":"a","priority":1,"type":"regex_re2","replace":"\\1@x","match":"`+match+`"}]`), nil)
+		if column == 0 {
+			assert.Empty(t, found, match)
+			continue
+		}
+		require.Len(t, found, 1, match)
+		assert.True(t, found[0].Warning)
+		assert.Contains(t, found[0].Msg, "hosts of others match too")
+		assert.Equal(t, column+len(`[{"name":"a","priority":1,"type":"regex_re2","replace":"\\1@x","match":"`), found[0].Column, match)
+	}
+}
+
 func TestParseRoundTrip(t *testing.T) {
 	list, err := rules.Parse("", []byte(`[{"name": "z", "priority": 1, "type": "zoom", "transform": "{{ meeting_id }}@x<&>", "include_pin": true},
 		{"name": "off", "priority": 2, "type": "regex_re2", "match": "abc(\\d+)", "replace": "\\1@x", "disabled": true, "fields": ["location"]}]`))

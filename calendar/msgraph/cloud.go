@@ -2,6 +2,7 @@ package msgraph
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -43,11 +44,15 @@ func ParseCloud(name string) (Cloud, error) {
 	return Cloud{}, fmt.Errorf("msgraph: %.40q is no cloud of Microsoft's; there are global, gcc, gcc-high, dod and china", name)
 }
 
-// address reads the address of a server.
+// address reads the address of a server. Tokens go there, so it has TLS; a
+// server of tests on the same machine may do without.
 func address(what, text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return nil, fmt.Errorf("the address of %s, %q, is not an http(s) address", what, text)
+		return nil, fmt.Errorf("the address of %s, %q, is not an https address", what, text)
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("the address of %s, %q, must begin with https: access tokens are sent there", what, text)
 	}
 	return u, nil
 }

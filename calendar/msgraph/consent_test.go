@@ -206,7 +206,7 @@ func TestConsentFails(t *testing.T) {
 			_, err := msgraph.NewConsent(site.App.ClientID(), "/consent", nil, nil)
 			return err
 		},
-		`the address of Entra, "login", is not an http(s) address`: func() error {
+		`the address of Entra, "login", is not an https address`: func() error {
 			_, err := msgraph.NewConsent(site.App.ClientID(), redirect, nil, &msgraph.ConsentOptions{Cloud: msgraph.Cloud{Authority: "login"}})
 			return err
 		},

@@ -150,13 +150,16 @@ var _ calendar.Syncer = (*Provider)(nil)
 
 // New returns a provider that authenticates with cred, such as a credential of
 // azidentity. It makes no request, and starts no goroutine. What is wrong with
-// the options is said by every call.
+// the credential or the options is said by every call.
 func New(cred azcore.TokenCredential, opts *Options) *Provider {
 	o := opts.withDefaults()
 	p := &Provider{opts: o, client: o.Client(), boxes: map[string]*box{}, pace: newPace(o.Concurrency), budget: newBudget(o.DailyQuota)}
 	p.base, p.bad = address("Graph", o.Cloud.Graph)
 	if p.bad == nil {
 		p.bad = o.check()
+	}
+	if p.bad == nil && cred == nil {
+		p.bad = errors.New("there is no credential to ask Entra for a token with")
 	}
 	p.prefer = append(slices.Clone(preferences), "odata.maxpagesize="+strconv.Itoa(o.PageSize))
 	if p.bad == nil {

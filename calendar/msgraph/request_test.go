@@ -245,10 +245,10 @@ func TestProxy(t *testing.T) {
 	u, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
 	u.User = url.UserPassword("me", "hunter2")
-	p := msgraph.New(app{site}, &msgraph.Options{Cloud: msgraph.Cloud{Graph: "http://graph.example"}, Proxy: u})
+	p := msgraph.New(app{site}, &msgraph.Options{Cloud: msgraph.Cloud{Graph: "http://127.0.0.1:9"}, Proxy: u})
 	err = p.CheckAccess(t.Context(), site.Room.Address())
 	require.EqualError(t, err, "read calendar of fjord@example.com: unavailable: Graph answered 407. The proxy wants a user name and password: put them into its address in the configuration.")
-	assert.Equal(t, "graph.example Basic bWU6aHVudGVyMg==", <-asked)
+	assert.Equal(t, "127.0.0.1:9 Basic bWU6aHVudGVyMg==", <-asked)
 
 	proxy.Close()
 	err = msgraph.New(app{site}, &msgraph.Options{Proxy: u}).CheckAccess(t.Context(), site.Room.Address())

@@ -58,7 +58,7 @@ func newTab(t *testing.T) *tab {
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx)) // starts the browser, which lives as long as ctx
-	ctx, done := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, done := context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(done)
 	b.ctx = ctx
 
@@ -124,7 +124,7 @@ func run[T any](b *tab, expression string) T {
 // the status of the answer.
 func (b *tab) load(steps ...chromedp.Action[chromedp.Void]) int64 {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	res, err := chromedp.RunResponse(ctx, steps...)
 	require.NoError(b.t, err, "on %s", b.path())

@@ -15,7 +15,7 @@ import (
 )
 
 // highest is how much of a long page its picture shows, in pixels.
-const highest = 1800
+const highest = 1200
 
 // picture writes the page to docs/screenshots, where that was asked for.
 func (b *tab) picture(name string) {
