@@ -54,6 +54,9 @@ type LiveState struct {
 	// Agent what it called itself. Both are zero for others.
 	LastCall time.Time
 	Agent    string
+	// Awaited says that the device has to call, and has not since the service
+	// started: nobody knows what is on its screen.
+	Awaited bool
 }
 
 // SetupStep is something to do at a device, or for it.

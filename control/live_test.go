@@ -145,14 +145,16 @@ func TestOverview(t *testing.T) {
 	broken := add("broken", func(*control.System) {})
 	warned := add("warned", func(*control.System) {})
 	refused := add("refused", func(*control.System) {})
+	awaited := add("awaited", func(*control.System) {})
 	w.live.states[s.ID] = room(now)
-	for _, id := range []string{off.ID, paused.ID, quiet.ID, broken.ID, warned.ID} {
+	for _, id := range []string{off.ID, paused.ID, quiet.ID, broken.ID, warned.ID, awaited.ID} {
 		w.live.states[id] = room(now)
 	}
 	w.live.states[refused.ID] = control.LiveState{Problem: "It has no password."}
 	w.live.set(quiet.ID, func(st *control.LiveState) {
 		st.Room.Alarms = []otj.Alarm{{Code: "device-silent", Text: "It does not ask."}}
 	})
+	w.live.set(awaited.ID, func(st *control.LiveState) { st.Awaited = true })
 	w.live.set(warned.ID, func(st *control.LiveState) {
 		st.Room.Alarms = []otj.Alarm{{Code: "clock-wrong", Text: "Its clock is wrong."}}
 	})
@@ -168,6 +170,7 @@ func TestOverview(t *testing.T) {
 	assert.Equal(t, []string{
 		"red broken: It does not answer. (and 1 more)",
 		"red refused: It has no password.",
+		"amber awaited: The device has not asked for its meetings yet. See how it is set up.",
 		"amber unknown: The service has not taken the system over yet.",
 		"amber warned: Its clock is wrong.",
 		"green Boardroom: ",
@@ -175,9 +178,9 @@ func TestOverview(t *testing.T) {
 		"grey off: One-Touch Join is off for this system.",
 		"grey paused: Paused: what it shows stays as it is.",
 	}, got)
-	assert.Equal(t, map[control.Colour]int{control.Red: 2, control.Amber: 2, control.Green: 2, control.Grey: 2}, v.Count)
+	assert.Equal(t, map[control.Colour]int{control.Red: 2, control.Amber: 3, control.Green: 2, control.Grey: 2}, v.Count)
 	assert.Equal(t, 3, v.Alarms)
-	board := v.Systems[4]
+	board := v.Systems[5]
 	assert.Equal(t, []int{2, 1}, []int{board.Meetings, board.Buttons})
 	assert.Equal(t, now.Add(time.Hour), board.Next)
 	assert.Equal(t, map[control.StepKey]bool{"enable": true, "domain": true, "provider": true, "consent": false, "mailboxes": true, "rules": false, "systems": true, "button": true}, done(v))
@@ -185,11 +188,29 @@ func TestOverview(t *testing.T) {
 	p.Paused = true
 	must(w.centre.SaveProvider(t.Context(), w.admin, p))(t)
 	v = must(w.centre.Overview(t.Context(), w.admin, w.acme.ID))(t)
-	assert.Contains(t, v.Systems[4].Why+v.Systems[3].Why, "is paused", "%v", v.Systems)
+	assert.Contains(t, v.Systems[5].Why+v.Systems[4].Why, "is paused", "%v", v.Systems)
 
 	must(w.centre.ChangeOrg(t.Context(), w.admin, w.acme.ID, w.acme.Revision, control.OrgChange{Enabled: ptr(false)}))(t)
 	v = must(w.centre.Overview(t.Context(), w.admin, w.acme.ID))(t)
-	assert.Equal(t, map[control.Colour]int{control.Grey: 8}, v.Count)
+	assert.Equal(t, map[control.Colour]int{control.Grey: 9}, v.Count)
+}
+
+// A button is seen when a device has it, not when it was worked out.
+func TestFirstButtonIsOnADevice(t *testing.T) {
+	w := newWorld(t)
+	_, s := w.office(w.provider().ID)
+	seen := func() bool {
+		return done(must(w.centre.Overview(t.Context(), w.admin, w.acme.ID))(t))[control.StepButton]
+	}
+	for name, change := range map[string]func(*control.LiveState){
+		"a device that has not called": func(st *control.LiveState) { st.Awaited = true },
+		"a device that refuses":        func(st *control.LiveState) { st.Room.UpToDate = false },
+	} {
+		w.live.states[s.ID] = room(time.Now().UTC())
+		assert.True(t, seen())
+		w.live.set(s.ID, change)
+		assert.False(t, seen(), name)
+	}
 }
 
 // A company whose calendars are files needs neither a domain nor consent.

@@ -84,6 +84,7 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 	}
 	v = Overview{Org: f.org, Systems: make([]SystemState, len(f.systems)), Count: map[Colour]int{}}
 	now := time.Now()
+	seen := 0 // buttons that are on a screen, not only worked out
 	for i, s := range f.systems {
 		h := c.health(f.org, s, f.paused(s))
 		st := SystemState{
@@ -95,6 +96,9 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 				st.Buttons++
 			}
 		}
+		if h.onScreen() {
+			seen += st.Buttons
+		}
 		v.Systems[i] = st
 		v.Count[h.colour]++
 		v.Alarms += len(h.alarms)
@@ -105,7 +109,7 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 		}
 		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
 	})
-	v.Steps = f.steps(v.Systems)
+	v.Steps = f.steps(seen)
 	v.Ready = !slices.ContainsFunc(v.Steps, func(s Step) bool { return !s.Done && !s.Optional })
 	return v, nil
 }
@@ -141,7 +145,8 @@ func readParts(tx Tx, o Org) (f parts, err error) {
 // paused reports whether the calendar system of a system is.
 func (f *parts) paused(s System) bool { return f.providers[f.mailboxes[s.Mailbox].Provider].Paused }
 
-func (f *parts) steps(states []SystemState) []Step {
+// steps says how far the set-up is; buttons is how many are on screens.
+func (f *parts) steps(buttons int) []Step {
 	verified := count(f.tenants, func(t Tenant) bool { return t.State == TenantVerified })
 	microsoft, granted, refused := 0, 0, 0
 	for _, p := range f.providers {
@@ -157,10 +162,6 @@ func (f *parts) steps(states []SystemState) []Step {
 		}
 	}
 	enabled := count(f.systems, func(s System) bool { return s.Enabled })
-	buttons := 0
-	for _, s := range states {
-		buttons += s.Buttons
-	}
 	var out []Step
 	add := func(key StepKey, done, optional bool, yes, no string) {
 		if done {

@@ -35,7 +35,10 @@ type SystemLive struct {
 	Planned  time.Time `json:"planned,omitzero"`
 	Shown    time.Time `json:"shown,omitzero"`
 	UpToDate bool      `json:"up_to_date"`
-	NextTry  time.Time `json:"next_try,omitzero"`
+	// Awaited says that the device has to call, and has not since the service
+	// started: nobody knows what is on its screen.
+	Awaited bool      `json:"awaited,omitempty"`
+	NextTry time.Time `json:"next_try,omitzero"`
 	// Error is that of the last attempt, empty if it succeeded.
 	Error string `json:"error,omitempty"`
 	// LastCall is when a device that calls the service last did, and Agent what
@@ -115,7 +118,7 @@ func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v 
 	if v.Alarms == nil {
 		v.Alarms = []otj.Alarm{}
 	}
-	v.LastCall, v.Agent = h.live.LastCall, h.live.Agent
+	v.LastCall, v.Agent, v.Awaited = h.live.LastCall, h.live.Agent, h.live.Awaited
 	v.Screen = screen(room.Meetings, seen)
 	titles := map[string]string{}
 	for _, m := range v.Screen {

@@ -103,7 +103,7 @@ func (c *Centre) checkProvider(tx Tx, p *Provider) error {
 // found out when it is read.
 func (c *checks) folder(field, value string, allowed []string) {
 	if len(allowed) == 0 {
-		c.fail(field, "this server's configuration allows no folder")
+		c.fail(field, "cannot be read: this server allows no folder yet. Whoever runs it names some in its configuration, as folders of control")
 		return
 	}
 	if value == "" || !filepath.IsAbs(value) || !isPrintable(value) {
@@ -115,7 +115,7 @@ func (c *checks) folder(field, value string, allowed []string) {
 			return
 		}
 	}
-	c.fail(field, "is not in a folder that this server's configuration allows")
+	c.fail(field, "is not in a folder that this server allows, which are: %s", strings.Join(allowed, ", "))
 }
 
 // ConsentLink returns the address at which a Global Administrator agrees that

@@ -146,6 +146,7 @@ func TestOverviewAndRoom(t *testing.T) {
 	assert.Contains(t, b.at.text, "The room has declined it.")
 	assert.Contains(t, b.at.text, "clock-wrong")
 	assert.NotContains(t, b.at.text, "445566", "passcodes are hidden")
+	assert.Contains(t, b.at.text, "On the room's screen now")
 
 	b.send("Read again now", nil)
 	assert.Equal(t, []string{systems[0].ID}, live.woken)
@@ -168,6 +169,29 @@ func TestOverviewAndRoom(t *testing.T) {
 	b.send("Resume", nil)
 	assert.NotContains(t, b.at.Find("#live").Text(), "Off")
 	assert.Equal(t, http.StatusNotFound, b.open("rooms/nothing").status)
+}
+
+// What a device does not have is not called what is on its screen, and an error
+// is read once.
+func TestRoomWhoseDeviceIsBehind(t *testing.T) {
+	w, live, systems := newOffice(t, "Fjord", "Cabin")
+	now := time.Now().UTC()
+	refused := full(now)
+	refused.Room.UpToDate, refused.Room.Error = false, "the device refuses the account"
+	refused.Room.Alarms = []otj.Alarm{{Code: otj.AlarmUnauthorized, Text: "The device does not show what it should: the device refuses the account"}}
+	live.states[systems[0].ID] = refused
+	silent := full(now)
+	silent.Room.Alarms, silent.Awaited = nil, true
+	live.states[systems[1].ID] = silent
+	b := w.signIn("ann@acme.example")
+	for _, s := range systems {
+		b.open("rooms/" + s.ID)
+		assert.Contains(t, b.at.text, "What the room's screen should show")
+		assert.NotContains(t, b.at.text, "On the room's screen now")
+	}
+	assert.Contains(t, b.at.text, "has not asked for its meetings yet")
+	b.open("rooms/" + systems[0].ID)
+	assert.Equal(t, 2, strings.Count(b.at.text, "refuses the account"), "as the reason and as the alarm, not a third time")
 }
 
 // A company without rooms is led to the first button; one with rooms of which

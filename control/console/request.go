@@ -359,9 +359,9 @@ func (r *request) fail(err error) {
 	p := page{Template: "error", Title: text("error." + key + ".title"), Status: status, Data: problem{
 		Text: strings.TrimSpace(text("error."+key+".text") + " " + why), Back: "/", Label: text("error.start"),
 	}}
-	v := &view{page: p, r: r, Org: r.org, Path: r.URL.Path, Menu: r.menu()}
-	if r.session != nil {
-		v.CSRF, v.User = string(r.session.CSRF), &r.session.User
+	v, verr := r.view(p)
+	if verr != nil { // the store fails: the page does without the switch of companies
+		v = &view{page: p, r: r}
 	}
 	if err := r.write(v); err != nil {
 		r.console.opts.Logger.Error("page of an error", "err", err)

@@ -100,3 +100,29 @@ func (b *browser) call(method, path string) int {
 	res.Body.Close()
 	return res.StatusCode
 }
+
+// TestAddressesDoNotLie: somebody who may see two companies finds an object of one
+// below that one only.
+func TestAddressesDoNotLie(t *testing.T) {
+	w := partner(t)
+	b := w.signIn("boss@msp.example")
+	var orgs []string
+	for _, name := range []string{"Acme", "Globex"} {
+		b.open("/")
+		b.follow("Add a company")
+		b.send("Add the company", map[string][]string{"name": v(name)})
+		org := strings.Split(b.at.url.Path, "/")[2]
+		orgs = append(orgs, org)
+		b.open("/o/" + org + "/users")
+		b.follow("Boss")
+		b.send("Save", map[string][]string{"role": v("admin", "otj_admin")})
+	}
+	b.open("/o/" + orgs[0] + "/groups/new")
+	b.send("Add the group", map[string][]string{"name": v("Oslo")})
+	href := b.at.Find("tbody th a").AttrOr("href", "")
+	require.Equal(t, http.StatusOK, b.open(href).status)
+	other := strings.Replace(href, orgs[0], orgs[1], 1)
+	for _, path := range []string{other, other + "/delete", strings.Replace(other, "groups", "systems", 1)} {
+		assert.Equal(t, http.StatusNotFound, b.open(path).status, path)
+	}
+}

@@ -2,10 +2,13 @@ package console
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
 )
 
@@ -22,6 +25,14 @@ type roomPage struct {
 	Now      time.Time
 	Findings []readiness.Finding // of a check that was just made
 	Checked  bool
+}
+
+// Trouble is the error of the last attempt, where no alarm says it already.
+func (p roomPage) Trouble() string {
+	if slices.ContainsFunc(p.Alarms, func(a otj.Alarm) bool { return strings.Contains(a.Text, p.Error) }) {
+		return ""
+	}
+	return p.Error
 }
 
 // Screens are the meetings of the screen as it is now.

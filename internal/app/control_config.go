@@ -149,7 +149,13 @@ func (k *checker) control(at string, c *ControlConfig) {
 		c.proxies = append(c.proxies, p)
 	}
 	for i, f := range c.Folders {
-		c.Folders[i] = filepath.Clean(k.c.path(f))
+		// Whole, as companies have to give theirs, wherever the file was named from.
+		whole, err := filepath.Abs(k.c.path(f))
+		if err != nil {
+			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%v", err)
+			continue
+		}
+		c.Folders[i] = whole
 		if info, err := os.Stat(c.Folders[i]); err != nil {
 			k.bad(fmt.Sprintf("%s/folders/%d", at, i), "%v", err)
 		} else if !info.IsDir() {

@@ -172,4 +172,10 @@ func TestControlConfig(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(dir, "d"), c.Control.Data)
 	assert.Equal(t, []string{filepath.Join(dir, "calendars")}, c.Control.Folders)
+
+	// A file that is named from where it is allows the same folders.
+	t.Chdir(dir)
+	c, err = parse("otj.json", []byte(`{"control": {"listen": ":8080", "url": "https://otj.fabrikam.example", "http": true, "data": "d", "folders": ["calendars"]}}`), screens(nil).builders())
+	require.NoError(t, err)
+	assert.Equal(t, []string{filepath.Join(dir, "calendars")}, c.Control.Folders)
 }

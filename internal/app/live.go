@@ -94,6 +94,7 @@ func (l *liveOf) State(system string) (control.LiveState, error) {
 	out := control.LiveState{Room: status}
 	if c, ok := s.endpoint.(caller); ok {
 		out.LastCall, out.Agent = c.LastCall()
+		out.Awaited = out.LastCall.IsZero()
 	}
 	return out, nil
 }
