@@ -224,7 +224,12 @@ func TestWorkIsLinear(t *testing.T) {
 		return sc.steps
 	}
 	for name := range adversarial {
-		for form, of := range map[string]func(string) *calendar.Event{"plain": plain, "html": htmlBody} {
+		for form, of := range map[string]func(string) *calendar.Event{
+			"plain": plain, "html": htmlBody,
+			// Beside a meeting the text is read too, for numbers and passcodes.
+			"plain beside a link": func(s string) *calendar.Event { return plain(riskLink + "\n" + s) },
+			"html beside a link":  func(s string) *calendar.Event { return htmlBody("<p>" + riskLink + "</p>" + s) },
+		} {
 			small, large := steps(of(adversarialText(name, 1<<17))), steps(of(adversarialText(name, 1<<18)))
 			assert.LessOrEqual(t, large, 1<<20, "%s as %s", name, form)
 			assert.LessOrEqual(t, large, 2*small+1000, "%s as %s", name, form)
