@@ -65,7 +65,8 @@ type SetupStep struct {
 	Title string `json:"title"`
 	// Where says where: "device web page", "Webex Control Hub", "this computer".
 	Where string `json:"where,omitempty"`
-	// Lines are commands or values to copy, one each.
+	// Lines are commands or values to copy, one each. A value that goes into a
+	// field of a page has the field's name in front, and two spaces or more.
 	Lines []string `json:"lines,omitempty"`
 	// Done says that the service has seen it done.
 	Done bool `json:"done"`

@@ -310,8 +310,8 @@ func TestScriptsSayWhatTheyShould(t *testing.T) {
 	s, err := readiness.NewScripts(options())
 	require.NoError(t, err)
 	for script, wants := range map[string][]string{
-		s.Group:        {"New-DistributionGroup", "'o''hara@acme.example'", "'Rooms of O''Neill ’’quoted‘‘ $(Remove-Item C:\\) `n \"x\"'"},
-		s.AccessPolicy: {"New-ApplicationAccessPolicy -AppId '11111111-2222-3333-4444-555555555555' -PolicyScopeGroupId 'otj-rooms@acme.example' -AccessRight RestrictAccess"},
+		s.Group:        {"New-DistributionGroup", "Get-DistributionGroup -Identity ", "Get-DistributionGroupMember -Identity ", "'o''hara@acme.example'", "'Rooms of O''Neill ’’quoted‘‘ $(Remove-Item C:\\) `n \"x\"'"},
+		s.AccessPolicy: {"New-ApplicationAccessPolicy -AppId '11111111-2222-3333-4444-555555555555' -PolicyScopeGroupId 'otj-rooms@acme.example' -AccessRight RestrictAccess -Description '"},
 		s.RBAC:         {"New-ServicePrincipal", "'Application Calendars.Read'", "Rights add up"},
 		s.Rooms:        {"-DeleteComments $false -DeleteSubject $false -AddOrganizerToSubject $false -RemovePrivateProperty $false", "AutoAccept", "'It''s a room; $env:PATH'", "-AccessRights LimitedDetails", "New-TransportRule", "'X-MS-Exchange-Organization-AuthAs'"},
 		s.Check:        {"Get-CalendarProcessing", "ConvertTo-Json", "Export-Csv"},

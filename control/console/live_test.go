@@ -28,6 +28,7 @@ type service struct {
 	states   map[string]control.LiveState
 	events   map[string][]calendar.Event // by mailbox
 	findings []readiness.Finding
+	steps    []control.SetupStep
 	woken    []string
 	tests    []otj.Meeting
 	hold     chan struct{} // if not nil, calendars are read when it is closed
@@ -69,7 +70,7 @@ func (s *service) Test(_ context.Context, _ string, m otj.Meeting) error {
 	return nil
 }
 
-func (s *service) Setup(context.Context, string) ([]control.SetupStep, error) { return nil, nil }
+func (s *service) Setup(context.Context, string) ([]control.SetupStep, error) { return s.steps, nil }
 func (s *service) Check(context.Context, string) ([]readiness.Finding, error) { return s.findings, nil }
 func (s *service) Network() readiness.Network {
 	return readiness.Network{Service: "https://otj.acme.example:8443"}
@@ -192,6 +193,19 @@ func TestRoomWhoseDeviceIsBehind(t *testing.T) {
 	assert.Contains(t, b.at.text, "has not asked for its meetings yet")
 	b.open("rooms/" + systems[0].ID)
 	assert.Equal(t, 2, strings.Count(b.at.text, "refuses the account"), "as the reason and as the alarm, not a third time")
+}
+
+// What is copied of a step is what is entered at the device, without the name of
+// its field.
+func TestSetupStepsAreCopiedAsTheyAreEntered(t *testing.T) {
+	w, live, systems := newOffice(t, "Fjord")
+	profile := "<a>\n  <b/>\n</a>"
+	live.steps = []control.SetupStep{{Title: "Enter it", Lines: []string{"User name     otj-" + hostile, "calendaruser \"otj\"", profile}}}
+	b := w.signIn("ann@acme.example")
+	b.open("systems/" + systems[0].ID + "/setup")
+	lines := b.at.Find("ol.steps .copy code").Map(func(_ int, s *goquery.Selection) string { return s.Text() })
+	assert.Equal(t, []string{"otj-" + hostile, "calendaruser \"otj\"", profile}, lines)
+	assert.Contains(t, b.at.Find("ol.steps").Text(), "User name")
 }
 
 // A company without rooms is led to the first button; one with rooms of which

@@ -429,6 +429,19 @@ func (c *Console) showCredentials(r *request, s control.System) error {
 	})
 }
 
+// setting is a line of a set-up step: a value to copy, and the name of the field
+// that it goes into, or none for a command.
+type setting struct{ Name, Value string }
+
+// settingOf splits a line, so that what is copied is what is entered.
+func settingOf(line string) setting {
+	name, value, ok := strings.Cut(line, "  ")
+	if !ok || name == "" || strings.Contains(line, "\n") {
+		return setting{Value: line}
+	}
+	return setting{name, strings.TrimLeft(value, " ")}
+}
+
 // systemSetup shows what has to be done at the device. For a macro that makes a
 // new code, so it is asked for first.
 func (c *Console) systemSetup(r *request) error {

@@ -84,6 +84,7 @@ var funcs = template.FuncMap{
 	"asset":        func(name string) string { return assets()[name].path },
 	"org":          orgPath,
 	"item":         func(values ...any) []any { return values },
+	"setting":      settingOf,
 	"badge":        func(kind, key string) (badge, error) { t, err := lookup(key); return badge{kind, t}, err },
 	"tenantBadge":  tenantBadge,
 	"number":       number,

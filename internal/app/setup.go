@@ -183,8 +183,8 @@ func (i *installer) poly(base *url.URL, d Device) ([]control.SetupStep, error) {
 	commands, cerr := setup.Commands()
 	profile, perr := setup.File(poly.NamesExchange)
 	return []control.SetupStep{
-		{Title: "Set the calendar in the device's web interface. The password is " + i.password + ".", Where: atDevice,
-			Lines: []string{"Exchange server  " + base.JoinPath("/EWS/Exchange.asmx").String(), "User name        " + d.Username, "Domain           (empty)"}},
+		{Title: "Set the calendar in the device's web interface, and leave the domain empty. The password is " + i.password + ".", Where: atDevice,
+			Lines: []string{"Exchange server  " + base.JoinPath("/EWS/Exchange.asmx").String(), "User name        " + d.Username}},
 		{Title: "Or do the same on the command line of a Group device, with the password in the place of SECRET.", Where: atDevice, Lines: commands},
 		{Title: "Or give a provisioning server for VideoOS this profile, with the password in the place of SECRET.", Where: atProvider, Lines: []string{strings.TrimSpace(string(profile))}},
 	}, errors.Join(cerr, perr)
