@@ -99,6 +99,18 @@ func (c *Centre) checkProvider(tx Tx, p *Provider) error {
 	return ck.err()
 }
 
+// Lacks says, as a sentence, what the server's configuration lacks for providers
+// of a kind, so that nobody proves a domain in vain; it is empty if nothing is.
+func (c *Centre) Lacks(kind ProviderKind) string {
+	switch {
+	case kind == Microsoft365 && c.opts.Consent == nil:
+		return "This server cannot read it yet: whoever runs it has to name an application, as microsoft365 of control in its configuration."
+	case kind == ICSFolder && len(c.opts.Folders) == 0:
+		return "This server cannot read it yet: whoever runs it has to name the folders that it allows, as folders of control in its configuration."
+	}
+	return ""
+}
+
 // folder demands a folder below one of the allowed ones. Whether it is there is
 // found out when it is read.
 func (c *checks) folder(field, value string, allowed []string) {

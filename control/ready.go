@@ -324,6 +324,9 @@ func (c *Centre) Scripts(ctx context.Context, actor Actor, company string, o rea
 	if o.AppID == "" {
 		o.AppID = c.opts.AppID
 	}
+	if o.AppID == "" {
+		return readiness.Scripts{}, &InvalidError{[]FieldError{{"app_id", "is missing: this server has no application of its own. It is in the Microsoft Entra admin center, Enterprise applications"}}}
+	}
 	s, err := readiness.NewScripts(o)
 	if err != nil {
 		return readiness.Scripts{}, &InvalidError{[]FieldError{{"scripts", err.Error()}}}

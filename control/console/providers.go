@@ -85,16 +85,20 @@ func (c *Console) providers(r *request) error {
 }
 
 func (c *Console) pickProvider(r *request) error {
+	lacks := map[control.ProviderKind]string{}
+	for _, kind := range readable {
+		lacks[kind] = c.centre.Lacks(kind)
+	}
 	return r.show(page{Template: "provider-pick", Title: text("providers.new"), Crumbs: []crumb{r.crumb("providers")}, Data: struct {
 		Now, Later []control.ProviderKind
-	}{readable, later}})
+		Lacks      map[control.ProviderKind]string
+	}{readable, later, lacks}})
 }
 
 // providerForm is what the pages to add and to edit a provider need.
 type providerForm struct {
 	Kind    control.ProviderKind
 	Tenants []option // verified ones
-	Folders bool     // the server allows some
 	New     bool
 }
 
@@ -279,7 +283,7 @@ func (c *Console) finishConsent(r *request) error {
 	data, status := consent{}, http.StatusOK
 	var why *calendar.Error
 	switch {
-	case errors.Is(err, control.ErrNotFound):
+	case errors.Is(err, control.ErrNotFound), errors.Is(err, control.ErrNoApplication):
 		c.opts.Guard.Failed(r.Request)
 		status, data.Text = http.StatusForbidden, text("providers.consent.unknown")
 	case errors.As(err, &why):

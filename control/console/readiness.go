@@ -161,7 +161,11 @@ func (c *Console) makeScripts(r *request) error {
 	})
 	switch {
 	case f.failed(err, ""):
-		f.about("group")
+		for i, p := range f.Problems {
+			if p.Field != "app_id" {
+				f.Problems[i].Field = "group"
+			}
+		}
 		return c.showReadiness(r, readinessPage{}, f)
 	case err != nil:
 		return err

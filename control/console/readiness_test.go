@@ -100,6 +100,8 @@ func TestScriptsAreMadeForTheCompanysNames(t *testing.T) {
 	b.open("readiness")
 	b.send("Make the scripts", map[string][]string{"group": v("no address")})
 	assert.Equal(t, http.StatusUnprocessableEntity, b.at.status)
+	b.send("Make the scripts", map[string][]string{"group": v("otj-rooms@acme.example")})
+	assert.Contains(t, b.at.Find("[name=app_id]").Closest(".field").Text(), "this server has no application of its own", "at its field")
 	b.send("Make the scripts", map[string][]string{
 		"group": v("otj-rooms@acme.example"), "app_id": v("11111111-2222-3333-4444-555555555555"), "group_name": v("O'Hara's " + hostile), "external": v("on"), "hide": v("LimitedDetails"),
 	})
