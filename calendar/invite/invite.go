@@ -3,7 +3,8 @@
 //   - .ics, an iCalendar file (see package ics);
 //   - .eml, a mail with a calendar part in it, in any transfer encoding and
 //     charset, also one that was forwarded as an attachment. The mail's own text
-//     completes the event. A mail without a calendar part is a body;
+//     completes the event. A mail without a calendar part is a body, with the
+//     mails that are attached to it quoted below;
 //   - .html and .txt, the body of an invite;
 //   - .json, an answer of Microsoft Graph or of the Google Calendar API: an
 //     event, a list of them, an onlineMeeting, a conversation or a post.
@@ -11,9 +12,7 @@
 // Where the name does not tell, the content does.
 //
 // Outlook's winmail.dat (TNEF) is not supported: a mail that has its invite
-// there and no text is an error that says so. Text in UTF-7 is not decoded. The
-// text of an attached mail without a calendar part counts only where the mail
-// around it has no text of its own.
+// there and no text is an error that says so. Text in UTF-7 is not decoded.
 package invite
 
 import (

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"mime"
 	"net/mail"
@@ -117,17 +118,40 @@ func (m *message) complete(ev *calendar.Event) {
 // squeeze removes white space, for a comparison.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 
-// body returns the first text in the mail or in the mails inside it.
+// body returns the text of the mail, and below it, quoted, that of the mails
+// inside it: who forwards an invite as an attachment writes a line above it. A
+// mail without a text of its own has that of the first mail inside.
 func (m *message) body() calendar.Body {
-	if m.plain != "" || m.html != "" {
-		return calendar.Body{Plain: m.plain, HTML: m.html}
-	}
+	own := calendar.Body{Plain: m.plain, HTML: m.html}
+	var plain, page strings.Builder
+	paged := own.HTML != "" // whether HTML has to hold what is inside
 	for _, n := range m.nested {
-		if b := n.body(); b != (calendar.Body{}) {
-			return b
+		inner := n.body()
+		switch {
+		case inner == (calendar.Body{}):
+			continue
+		case own == (calendar.Body{}):
+			return inner
+		}
+		paged = paged || inner.Plain == ""
+		page.WriteString("\n<blockquote type=\"cite\">" + asHTML(inner) + "</blockquote>")
+		if own.Plain != "" && inner.Plain != "" {
+			plain.WriteString("\n\n> " + strings.ReplaceAll(strings.TrimSuffix(inner.Plain, "\n"), "\n", "\n> "))
 		}
 	}
-	return calendar.Body{}
+	if paged && page.Len() > 0 {
+		own.HTML = asHTML(own) + page.String()
+	}
+	own.Plain += plain.String()
+	return own
+}
+
+// asHTML returns a body as HTML, made of the plain text if it has no other.
+func asHTML(b calendar.Body) string {
+	if b.HTML != "" {
+		return b.HTML
+	}
+	return "<pre>" + html.EscapeString(b.Plain) + "</pre>"
 }
 
 func (m *message) hasTNEF() bool {
