@@ -72,9 +72,9 @@ func TestBadOptions(t *testing.T) {
 	for want, o := range map[string]msgraph.Options{
 		`read calendar of fjord@example.com: the daily quota is 9999; it is 10000 to 10000000. Correct the configuration.`: {DailyQuota: 9_999},
 		`the daily quota is 10000001`:                                              {DailyQuota: 10_000_001},
-		`the address of Graph, "graph.microsoft.com", is not an https address`:   {Cloud: msgraph.Cloud{Graph: "graph.microsoft.com"}},
-		`the address of Graph, "https://a:b@x", is not an https address`:         {Cloud: msgraph.Cloud{Graph: "https://a:b@x"}},
-		`"http://graph.example", must begin with https`: {Cloud: msgraph.Cloud{Graph: "http://graph.example"}},
+		`the address of Graph, "graph.microsoft.com", is not an https address`:     {Cloud: msgraph.Cloud{Graph: "graph.microsoft.com"}},
+		`the address of Graph, "https://a:b@x", is not an https address`:           {Cloud: msgraph.Cloud{Graph: "https://a:b@x"}},
+		`"http://graph.example", must begin with https`:                            {Cloud: msgraph.Cloud{Graph: "http://graph.example"}},
 		`the proxy "ftp://me:xxxxx@proxy" is not an http, https or socks5 address`: {Proxy: &url.URL{Scheme: "ftp", Host: "proxy", User: url.UserPassword("me", "pw")}},
 	} {
 		_, err := msgraph.New(app{site}, &o).Events(t.Context(), "fjord@example.com", week)
