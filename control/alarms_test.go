@@ -110,6 +110,26 @@ func (r *receiver) take(header http.Header, body []byte) int {
 	return http.StatusNoContent
 }
 
+// answer makes status what it answers from now on; 0 is what it should, 1 that
+// there is nobody.
+func (r *receiver) answer(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status = status
+}
+
+func (r *receiver) called() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls
+}
+
+func (r *receiver) wrong() []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bad
+}
+
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	w.WriteHeader(r.take(req.Header, body))
@@ -146,14 +166,14 @@ func TestAlarmHookOverTLS(t *testing.T) {
 	r.key = must(w.centre.NewAlarmHookKey(t.Context(), w.admin, h.ID))(t)
 	require.NoError(t, w.centre.TestAlarmHook(t.Context(), w.admin, h.ID))
 	require.Len(t, r.got, 1)
-	assert.Empty(t, r.bad)
+	assert.Empty(t, r.wrong())
 	assert.Equal(t, "test", r.got[0].Type)
 	assert.Equal(t, "Acme", r.got[0].Company)
 	h = must(w.centre.AlarmHook(t.Context(), w.admin, h.ID))(t)
 	assert.False(t, h.Last.When.IsZero())
 	assert.Empty(t, h.Last.Error)
 
-	r.status = http.StatusFound
+	r.answer(http.StatusFound)
 	err := w.centre.TestAlarmHook(t.Context(), w.admin, h.ID)
 	assert.Equal(t, []string{"url"}, fieldsOf(t, err))
 	assert.ErrorContains(t, err, "redirects are not followed")
@@ -163,9 +183,9 @@ func TestAlarmHookOverTLS(t *testing.T) {
 	// whatever name.
 	strict := newWorld(t, func(o *control.Options) { o.HookTLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12} })
 	h2 := must(strict.centre.SaveAlarmHook(t.Context(), strict.admin, control.AlarmHook{Company: strict.acme.ID, Name: "Ops", URL: strings.Replace(srv.URL, "127.0.0.1", "localhost", 1), Enabled: true}))(t)
-	before := r.calls
+	before := r.called()
 	assert.ErrorContains(t, strict.centre.TestAlarmHook(t.Context(), strict.admin, h2.ID), "own network")
-	assert.Equal(t, before, r.calls)
+	assert.Equal(t, before, r.called())
 
 	// A certificate that nobody trusts is refused.
 	untrusting := newWorld(t, func(o *control.Options) { o.PrivateHooks = true })
@@ -241,22 +261,22 @@ func TestRunAlarms(t *testing.T) {
 		assert.Zero(t, got[0].Open)
 
 		// What does not arrive comes later, with the same ID.
-		r.status = 1
+		r.answer(1)
 		raise(otj.AlarmCertificate)
 		pass(2 * time.Minute)
 		assert.Empty(t, messages())
-		assert.GreaterOrEqual(t, r.calls, 3, "tried again at once")
+		assert.GreaterOrEqual(t, r.called(), 3, "tried again at once")
 		assert.Contains(t, must(w.centre.AlarmHook(t.Context(), w.admin, h.ID))(t).Last.Error, "does not answer")
-		calls := r.calls
-		r.status = 503
+		calls := r.called()
+		r.answer(503)
 		pass(time.Hour)
-		assert.Less(t, r.calls-calls, 40, "and less often as it goes on failing")
-		r.status = 0
+		assert.Less(t, r.called()-calls, 40, "and less often as it goes on failing")
+		r.answer(0)
 		pass(20 * time.Minute)
 		got = messages()
 		require.Len(t, got, 1)
 		assert.Equal(t, "Boardroom:device-certificate", codes(got[0].Raised))
-		assert.Empty(t, r.bad)
+		assert.Empty(t, r.wrong())
 		assert.Empty(t, must(w.centre.AlarmHook(t.Context(), w.admin, h.ID))(t).Last.Error)
 
 		// Switched off and on again, it is told what is open.

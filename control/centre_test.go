@@ -22,7 +22,6 @@ type world struct {
 	store   *storetest.Memory
 	txt     map[string][]string
 	consent *fakeConsent
-	changed []string
 	live    *fakeLive
 
 	acme  control.Org   // a company of its own
@@ -56,7 +55,6 @@ func newWorld(t testing.TB, with ...func(*control.Options)) *world {
 	require.NoError(t, err)
 	opts := &control.Options{
 		Resolver: w, Consent: w.consent, Folders: []string{"/srv/calendars"}, Live: w.live,
-		Changed: func(company string) { w.changed = append(w.changed, company) },
 	}
 	for _, change := range with {
 		change(opts)

@@ -55,7 +55,9 @@ func TestExitStatusAndMessages(t *testing.T) {
 		{"lint --own-domain a@contoso.example x", wrong, "name a domain alone"},
 		{"lint " + missing, no, "no such file"},
 		{"demo --ics " + missing, no, "no such file"},
-		{"serve", wrong, "--config"},
+		{"serve --config " + missing, no, "no such file"},
+		{"serve --demo --check", wrong, "--check"},
+		{"serve x", wrong, `unexpected "x"`},
 	} {
 		status, out, errOut := call(t, "", strings.Fields(c.args)...)
 		assert.Equal(t, c.status, status, "otj %s", c.args)
