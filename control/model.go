@@ -212,6 +212,6 @@ type Group struct {
 	// User is the device user of systems that name none.
 	User        string `json:"user,omitempty"`
 	HasPassword bool   `json:"has_password"`
-	// Settings, where set, stand for those of the company.
-	Settings *otj.Settings `json:"settings,omitempty"`
+	// Settings are those that differ from the company's; nil if none does.
+	Settings *OwnSettings `json:"settings,omitempty"`
 }

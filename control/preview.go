@@ -201,11 +201,8 @@ func (c *Centre) previewRooms(ctx context.Context, company string, draft *Proces
 			if !s.Enabled || s.Paused || s.Mailbox == "" {
 				continue
 			}
-			r := previewRoom{s, old.Settings, draft.Settings}
-			if g := groups[s.Group]; g.Settings != nil {
-				r.before, r.after = *g.Settings, *g.Settings
-			}
-			rooms[s.Mailbox] = append(rooms[s.Mailbox], r)
+			own := groups[s.Group].Settings
+			rooms[s.Mailbox] = append(rooms[s.Mailbox], previewRoom{s, own.Over(old.Settings), own.Over(draft.Settings)})
 		}
 		return nil
 	})

@@ -103,8 +103,8 @@ func TestPreviewChange(t *testing.T) {
 func TestPreviewChangeOfGroups(t *testing.T) {
 	w := newWorld(t)
 	m, s := w.office(w.provider().ID)
-	settings := otj.DefaultSettings()
-	g := must(w.centre.SaveGroup(t.Context(), w.admin, control.Group{Company: w.acme.ID, Name: "Oslo", Settings: &settings}))(t)
+	yes := true
+	g := must(w.centre.SaveGroup(t.Context(), w.admin, control.Group{Company: w.acme.ID, Name: "Oslo", Settings: &control.OwnSettings{NonVideo: &yes}}))(t)
 	s.Group = g.ID
 	must(w.centre.SaveSystem(t.Context(), w.admin, s))(t)
 	w.live.events[m.ID] = []calendar.Event{meeting("lunch", "Lunch", "Canteen", time.Now().UTC().Add(time.Hour))}
@@ -113,6 +113,10 @@ func TestPreviewChangeOfGroups(t *testing.T) {
 	v := must(w.centre.PreviewChange(t.Context(), w.admin, draft, nil))(t)
 	assert.Empty(t, v.Count)
 	assert.Equal(t, 1, v.Meetings)
+	// What the group does not decide, the company does.
+	draft.Settings.StartBuffer = 42
+	v = must(w.centre.PreviewChange(t.Context(), w.admin, draft, nil))(t)
+	assert.Equal(t, map[control.ChangeWhat]int{control.TimesChanged: 1}, v.Count)
 }
 
 func TestPreviewScreen(t *testing.T) {

@@ -148,46 +148,6 @@ func (c *checks) host(field, value string) {
 	}
 }
 
-// Groups returns the groups of a company.
-func (c *Centre) Groups(ctx context.Context, actor Actor, company string) ([]Group, error) {
-	return listAll[Group](ctx, c, actor, company)
-}
-
-// SaveGroup makes a group, if g has no ID, or changes it at its Revision.
-func (c *Centre) SaveGroup(ctx context.Context, actor Actor, g Group) (Group, error) {
-	given := g
-	err := c.update(ctx, actor, g.Company, func(ch *change) error {
-		g = given
-		if _, err := actor.org(ch, g.Company, Configure); err != nil {
-			return err
-		}
-		g.Name, g.User = strings.TrimSpace(g.Name), strings.TrimSpace(g.User)
-		if g.ID != "" {
-			old, err := own[Group](ch, g.ID)
-			if err != nil {
-				return err
-			}
-			g.Company, g.Created, g.HasPassword = old.Company, old.Created, old.HasPassword
-		} else {
-			g.Revision, g.HasPassword = 0, false
-		}
-		var ck checks
-		ck.text("name", g.Name, 250)
-		ck.optional("user", g.User, 250)
-		if g.Settings != nil {
-			ck.settings("settings", *g.Settings)
-		}
-		if err := ck.err(); err != nil {
-			return err
-		}
-		return put(ch, &g)
-	})
-	if err != nil {
-		return Group{}, err
-	}
-	return g, nil
-}
-
 // secret is what a record of kind "secret" holds.
 type secret struct {
 	Sealed []byte `json:"sealed"`
@@ -356,9 +316,4 @@ func keepPassword[T any, P object[T]](ch *change, v *T, has *bool, company strin
 		return err
 	}
 	return ch.note(company, kind, id, name, "password changed")
-}
-
-// Group returns one group.
-func (c *Centre) Group(ctx context.Context, actor Actor, id string) (Group, error) {
-	return one[Group](ctx, c, actor, id)
 }

@@ -178,8 +178,8 @@ func (o *officeDemo) addRoom(ctx context.Context, ann control.Actor, p control.P
 		return err
 	}
 	s := control.System{Company: p.Company, Name: r.Name, Mailbox: m.ID, Enabled: true}
-	if standard := otj.DefaultSettings(); !r.Settings.Equal(&standard) {
-		g, err := centre.SaveGroup(ctx, ann, control.Group{Company: p.Company, Name: "Like " + r.Name, Settings: &r.Settings})
+	if own := control.Differing(r.Settings, otj.DefaultSettings()); own != nil {
+		g, err := centre.SaveGroup(ctx, ann, control.Group{Company: p.Company, Name: "Like " + r.Name, Settings: own})
 		if err != nil {
 			return err
 		}

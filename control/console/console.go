@@ -84,6 +84,7 @@ func New(centre *control.Centre, opts *Options) *Console {
 	c.systemRoutes()
 	c.importRoutes()
 	c.groupRoutes()
+	c.groupSettingsRoutes()
 	c.hookRoutes()
 	c.auditRoutes()
 	c.tokenRoutes()

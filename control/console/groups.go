@@ -18,7 +18,11 @@ func (c *Console) groups(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.show(page{Template: "groups", Title: text("menu.groups"), Data: list})
+	data := make([]group, len(list))
+	for i, g := range list {
+		data[i] = group{g}
+	}
+	return r.show(page{Template: "groups", Title: text("menu.groups"), Data: data})
 }
 
 // findGroup returns the group of the path.
@@ -31,7 +35,7 @@ func (c *Console) newGroup(r *request) error { return r.showGroup(newForm(), con
 
 // showGroup shows the form for a group; a new one has no ID.
 func (r *request) showGroup(f *form, g control.Group) error {
-	p := page{Template: "group", Title: text("groups.new"), Crumbs: []crumb{r.crumb("groups")}, Form: f, Data: g}
+	p := page{Template: "group", Title: text("groups.new"), Crumbs: []crumb{r.crumb("groups")}, Form: f, Data: group{g}}
 	if g.ID != "" {
 		p.Title = g.Name
 	}

@@ -79,7 +79,7 @@ func TestEveryPageForEveryRole(t *testing.T) {
 
 // drafts are forms that change only what the browser holds until it is saved,
 // which the Centre checks.
-var drafts = map[string]bool{"POST /o/{org}/rules": true, "POST /o/{org}/settings": true}
+var drafts = map[string]bool{"POST /o/{org}/rules": true, "POST /o/{org}/settings": true, "POST /o/{org}/groups/{id}/settings": true}
 
 // call sends a request with the token of the session and no form, and returns the
 // status of the answer itself.

@@ -66,15 +66,11 @@ func (c *Console) settings(r *request) error {
 // settingsForm is the form of what is stored.
 func settingsForm(p control.Processing) *form {
 	s := p.Settings
-	var prefer []string
-	for _, scheme := range s.Prefer {
-		prefer = append(prefer, scheme.String())
-	}
 	f := newForm(
 		"revision", revision(p.Revision),
 		"days_ahead", strconv.Itoa(s.DaysAhead), "start_buffer", strconv.Itoa(s.StartBuffer), "end_buffer", strconv.Itoa(s.EndBuffer),
 		"replace_subject", string(s.ReplaceSubject), "subject_template", s.SubjectTemplate, "all_day", string(s.AllDay),
-		"prefer", strings.Join(prefer, ", "), "own_domains", strings.Join(p.OwnDomains, "\n"),
+		"prefer", schemes(s.Prefer), "own_domains", strings.Join(p.OwnDomains, "\n"),
 	)
 	for name, on := range map[string]bool{
 		"non_video": s.NonVideo, "private": s.Private, "private_button": s.PrivateButton, "replace_empty_subject": s.ReplaceEmptySubject,
@@ -95,20 +91,34 @@ func (f *form) sentSettings(p control.Processing) control.Processing {
 		NonVideo: f.checked("non_video"), Private: f.checked("private"), PrivateButton: f.checked("private_button"),
 		ReplaceSubject: otj.ReplaceSubject(f.get("replace_subject")), SubjectTemplate: f.get("subject_template"),
 		ReplaceEmptySubject: f.checked("replace_empty_subject"), Tentative: f.checked("tentative"),
-		AllDay: otj.Show(f.get("all_day")), Overlapping: f.checked("overlapping"),
-	}
-	for word := range strings.FieldsFuncSeq(f.get("prefer"), func(r rune) bool { return strings.ContainsRune(", \r\n\t", r) }) {
-		var scheme rules.Scheme
-		if err := scheme.UnmarshalText([]byte(strings.ToLower(word))); err != nil {
-			f.wrong("prefer", text("settings.scheme", word))
-			break
-		}
-		s.Prefer = append(s.Prefer, scheme)
+		AllDay: otj.Show(f.get("all_day")), Overlapping: f.checked("overlapping"), Prefer: f.schemes("prefer"),
 	}
 	f.take(s.Validate())
 	p.Settings, p.PreferMeet, p.Revision = s, f.checked("prefer_meet"), f.revision()
 	p.OwnDomains = strings.FieldsFunc(f.get("own_domains"), func(r rune) bool { return strings.ContainsRune(", ;\r\n\t", r) })
 	return p
+}
+
+// schemes writes an order of dialling for people.
+func schemes(list []rules.Scheme) string {
+	words := make([]string, len(list))
+	for i, s := range list {
+		words[i] = s.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+// schemes reads what the function schemes writes, or notes what is none.
+func (f *form) schemes(name string) (out []rules.Scheme) {
+	for word := range strings.FieldsFuncSeq(f.get(name), func(r rune) bool { return strings.ContainsRune(", \r\n\t", r) }) {
+		var scheme rules.Scheme
+		if err := scheme.UnmarshalText([]byte(strings.ToLower(word))); err != nil {
+			f.wrong(name, text("settings.scheme", word))
+			break
+		}
+		out = append(out, scheme)
+	}
+	return out
 }
 
 // take notes what the settings say of their fields.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
 // Whatever is saved in the control centre reaches the devices while the program
@@ -59,17 +60,16 @@ func TestEverySavedChangeArrives(t *testing.T) {
 	require.NoError(t, err)
 	has("subjects are replaced", "Steering group", false)
 	// Settings of a group stand for those of the company.
-	own := p.Settings
-	own.ReplaceSubject = "NEVER"
-	g, err := c.SaveGroup(ctx, ann, control.Group{Company: f.org.ID, Name: "Board", Settings: &own})
+	whose := otj.ReplaceNever
+	g, err := c.SaveGroup(ctx, ann, control.Group{Company: f.org.ID, Name: "Board", Settings: &control.OwnSettings{ReplaceSubject: &whose}})
 	require.NoError(t, err)
 	s := reread()
 	s.Group = g.ID
 	_, err = c.SaveSystem(ctx, ann, s)
 	require.NoError(t, err)
 	has("the group shows subjects", "Salary review: J. Doe", true)
-	own.ReplaceSubject = "PRIVATE"
-	g.Settings = &own
+	whose = otj.ReplacePrivate
+	g.Settings = &control.OwnSettings{ReplaceSubject: &whose}
 	_, err = c.SaveGroup(ctx, ann, g)
 	require.NoError(t, err)
 	has("the group hides private ones", "Salary review: J. Doe", false)

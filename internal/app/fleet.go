@@ -22,11 +22,8 @@ func fleetConfig(f *control.Fleet, base *Config) *Config {
 	}
 	for _, s := range f.Systems {
 		r := Room{
-			Name: f.Org.Name + " / " + s.Name, Settings: c.Settings, Device: deviceOfSystem(s),
+			Name: f.Org.Name + " / " + s.Name, Settings: f.Groups[s.Group].Settings.Over(c.Settings), Device: deviceOfSystem(s),
 			system: s.ID, title: s.Name, paused: s.Paused, quiet: s.QuietAlarms, problem: unsound,
-		}
-		if g, ok := f.Groups[s.Group]; ok && g.Settings != nil {
-			r.Settings = *g.Settings
 		}
 		mailbox, ok := f.Mailboxes[s.Mailbox]
 		if !ok {
