@@ -56,6 +56,8 @@ func TestExitStatusAndMessages(t *testing.T) {
 		{"lint " + missing, no, "no such file"},
 		{"demo --ics " + missing, no, "no such file"},
 		{"serve --config " + missing, no, "no such file"},
+		{"setup --config x --device 192.0.2.1 Fjord", wrong, "--password-file"},
+		{"setup --config x --fingerprint 00 Fjord", wrong, "go with --device"},
 		{"serve --demo --check", wrong, "--check"},
 		{"serve x", wrong, `unexpected "x"`},
 	} {

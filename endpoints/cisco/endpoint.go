@@ -84,7 +84,7 @@ func New(host string, creds Credentials, opts *Options) (*Endpoint, error) {
 }
 
 func newEndpoint(l link, o *Options) *Endpoint {
-	e := &Endpoint{opts: o, link: l, busy: make(chan struct{}, 1), relook: make(chan struct{}, 1), alarms: map[string]otj.Alarm{}}
+	e := &Endpoint{opts: o, link: l, busy: make(chan struct{}, 1), relook: make(chan struct{}, 1)}
 	e.taken.Store(o.TakeOver)
 	// Before the first contact: what every device can.
 	e.can.Store(&abilities{sip: true, h323: true})
@@ -126,6 +126,9 @@ func (e *Endpoint) alarm(code, format string, args ...any) {
 		a = otj.Alarm{Code: code, Since: time.Now().UTC()}
 	}
 	a.Text = fmt.Sprintf(format, args...)
+	if e.alarms == nil {
+		e.alarms = map[string]otj.Alarm{}
+	}
 	e.alarms[code] = a
 }
 

@@ -181,3 +181,6 @@ func cutOff(cause error) error {
 func notDevice(format string, args ...any) error {
 	return &fault{kind: otj.ErrNotDevice, text: fmt.Sprintf(format, args...), fix: fixMode}
 }
+
+// tooLong is an answer of which no more is read.
+func tooLong() error { return notDevice("an answer of more than %d MB", maxAnswer>>20) }

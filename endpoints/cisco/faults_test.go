@@ -66,6 +66,17 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// What a device sends over a WebSocket is bounded too.
+func TestEndlessMessage(t *testing.T) {
+	d := start(t, nil)
+	ep, err := cisco.NewWebSocket(d.Addr(), password(d), cisco.SocketHeader, &cisco.Options{Fingerprint: d.Fingerprint()})
+	require.NoError(t, err)
+	d.SetFault(ciscotest.FaultEndless)
+	err = ep.Show(t.Context(), someMeetings(2))
+	require.ErrorIs(t, err, otj.ErrNotDevice)
+	assert.ErrorContains(t, err, "more than 4 MB")
+}
+
 func TestControlBytesAreNoFault(t *testing.T) {
 	d := start(t, nil)
 	d.SetFault(ciscotest.FaultControlBytes)

@@ -345,7 +345,7 @@ func readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
 	case err != nil:
 		return nil, networkFault(ctx, err)
 	case b.Len() > maxAnswer:
-		return nil, notDevice("an answer of more than %d MB", maxAnswer>>20)
+		return nil, tooLong()
 	}
 	return b.Bytes(), nil
 }

@@ -86,6 +86,9 @@ type Options struct {
 	pin []byte
 }
 
+// dial is one for all devices.
+var dial = new(net.Dialer).DialContext
+
 func (o *Options) withDefaults(name string) (*Options, error) {
 	c := Options{}
 	if o != nil {
@@ -98,7 +101,7 @@ func (o *Options) withDefaults(name string) (*Options, error) {
 	c.Poll = cmp.Or(c.Poll, 10*time.Minute)
 	c.Relearn = cmp.Or(c.Relearn, time.Hour)
 	if c.Dial == nil {
-		c.Dial = new(net.Dialer).DialContext
+		c.Dial = dial
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -191,6 +191,9 @@ func (c *socketConn) read(ctx context.Context) {
 	defer c.ws.CloseNow()
 	for {
 		_, data, err := c.ws.Read(ctx)
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			err = tooLong()
+		}
 		if err != nil {
 			c.err = err
 			return

@@ -249,7 +249,7 @@ func (d *Device) Configure(ctx context.Context, s Setup) error {
 	if err != nil {
 		return err
 	}
-	if host, _ := s.host(); got.Server != host || got.User != s.User || got.Domain != s.Domain || got.Mailbox != s.Mailbox {
+	if host, _ := s.Host(); got.Server != host || got.User != s.User || got.Domain != s.Domain || got.Mailbox != s.Mailbox {
 		return d.fault(op, fmt.Errorf("%w: it has other settings than it was given", otj.ErrRejected))
 	}
 	return nil

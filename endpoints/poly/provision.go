@@ -25,9 +25,9 @@ type Setup struct {
 	ShowPrivate bool
 }
 
-// host is what the device takes as its server: a name, with a port where that
-// is another than 443.
-func (s Setup) host() (string, error) {
+// Host is what the device takes as its server: a name, with a port where that
+// is another than 443. It fails if Server is no address.
+func (s Setup) Host() (string, error) {
 	text := s.Server
 	if !strings.Contains(text, "://") {
 		text = "https://" + text
@@ -64,7 +64,7 @@ const (
 
 // keys are the settings in their order.
 func (s Setup) keys(names Names) ([][2]string, error) {
-	host, err := s.host()
+	host, err := s.Host()
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (s Setup) File(names Names) ([]byte, error) {
 // Commands returns what an installer types on a Group or HDX device's command
 // line (telnet or ssh). Nothing is sent. The second to last has the password.
 func (s Setup) Commands() ([]string, error) {
-	host, err := s.host()
+	host, err := s.Host()
 	if err != nil {
 		return nil, err
 	}

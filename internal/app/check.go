@@ -191,12 +191,11 @@ func (k *checker) secret(at, name string, value *calendar.Secret, file, env stri
 		k.bad(at, `give one of %q, "%s_file" and "%s_env"`, name, name, name)
 		return false
 	case file != "":
-		text, err := os.ReadFile(k.c.path(file))
-		if err != nil {
+		var err error
+		if *value, err = ReadSecret(k.c.path(file)); err != nil {
 			k.bad(child(at, name+"_file"), "%v", err)
 			return false
 		}
-		*value = calendar.Secret(strings.TrimRight(string(text), "\r\n"))
 	case env != "":
 		v, ok := os.LookupEnv(env)
 		if !ok {
@@ -206,6 +205,12 @@ func (k *checker) secret(at, name string, value *calendar.Secret, file, env stri
 		*value = calendar.Secret(v)
 	}
 	return true
+}
+
+// ReadSecret returns what is in a file, without the end of its last line.
+func ReadSecret(file string) (calendar.Secret, error) {
+	text, err := os.ReadFile(file)
+	return calendar.Secret(strings.TrimRight(string(text), "\r\n")), err
 }
 
 // certificate demands a certificate unless there is to be none; why says what it

@@ -23,18 +23,13 @@ import (
 // that is set, and nothing else. For a device with a macro it makes a new
 // enrolment code, and the one before is void.
 func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer) error {
-	var names []string
-	for i := range c.Rooms {
-		names = append(names, c.Rooms[i].Name)
+	d, err := c.device(room)
+	if err != nil {
+		return err
 	}
-	at := slices.Index(names, room)
-	if at < 0 {
-		return fmt.Errorf("there is no room %q%s", room, jsonc.Suggest(room, names))
-	}
-	d := c.Rooms[at].Device
 	pushed := d.Type == "cisco" && slices.Contains([]string{"", "https", "websocket"}, d.Via)
 	if apply && !pushed {
-		return errors.New("--apply is for Cisco devices that are called over HTTPS or a WebSocket: what others need is set at the device")
+		return errors.New("--apply is for Cisco devices that are called over HTTPS or a WebSocket, and for Poly devices with --device: what others need is set at the device")
 	}
 	s, err := newSite(c.devices())
 	if err != nil {
@@ -79,6 +74,18 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 		out.printf("\nSet.\n")
 	}
 	return out.err
+}
+
+// device returns the device of a room.
+func (c *Config) device(room string) (Device, error) {
+	var names []string
+	for i := range c.Rooms {
+		if c.Rooms[i].Name == room {
+			return c.Rooms[i].Device, nil
+		}
+		names = append(names, c.Rooms[i].Name)
+	}
+	return Device{}, fmt.Errorf("there is no room %q%s", room, jsonc.Suggest(room, names))
 }
 
 // printer remembers that a write has failed.

@@ -1,6 +1,7 @@
 package ciscotest
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -124,6 +125,12 @@ func (d *Device) sendJSON(ctx context.Context, c *websocket.Conn, v any) error {
 		if !pause(ctx.Done(), time.Duration(len(data))*time.Second) {
 			return ctx.Err()
 		}
+	case FaultEndless:
+		w, err := c.Writer(ctx, websocket.MessageText)
+		for chunk := bytes.Repeat([]byte(" "), 16<<10); err == nil; {
+			_, err = w.Write(chunk)
+		}
+		return err
 	}
 	return c.Write(ctx, websocket.MessageText, data)
 }
