@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -280,6 +282,109 @@ func (c *Centre) DisableUser(ctx context.Context, actor Actor, user string, revi
 		return keepAccessAdmin(ch, o)
 	})
 	return u, err
+}
+
+// UserChange is what can be changed of a user. What is nil stays.
+type UserChange struct {
+	Name  *string
+	Email *string
+}
+
+// ChangeUser changes a user at a revision. An address is what a user signs in by,
+// so whoever gives a user another one gives away the user's roles: it needs the
+// right to grant each of them, unless it is one's own address. The user's sessions
+// end with it; API tokens stay.
+func (c *Centre) ChangeUser(ctx context.Context, actor Actor, user string, revision int64, what UserChange) (u User, err error) {
+	err = c.update(ctx, actor, "", func(ch *change) error {
+		if u, err = get[User](ch, user); err != nil {
+			return err
+		}
+		if _, err := actor.org(ch, u.Org, ManageUsers); err != nil {
+			return err
+		}
+		before := u.Email
+		u.Revision = revision
+		if what.Name != nil {
+			u.Name = strings.TrimSpace(*what.Name)
+		}
+		if what.Email != nil {
+			u.Email = strings.ToLower(strings.TrimSpace(*what.Email))
+		}
+		if err := u.check(); err != nil {
+			return err
+		}
+		if u.Email == before {
+			return put(ch, &u)
+		}
+		if u.ID != actor.User.ID {
+			if err := mayGiveAway(ch, actor, &u); err != nil {
+				return err
+			}
+			if err := endSessions(ch, &u); err != nil {
+				return err
+			}
+		}
+		if err := put(ch, &u); err != nil {
+			return err
+		}
+		claim, err := ch.Get("email", u.ID)
+		if err != nil {
+			return err
+		}
+		claim.Key, claim.Changed = u.Email, ch.now
+		if _, err := ch.Put(claim); err != nil {
+			return fmt.Errorf("user %s: %w", u.Email, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+// mayGiveAway demands that the actor may grant every role that a user has.
+func mayGiveAway(tx Tx, actor Actor, u *User) error {
+	for _, g := range u.Grants {
+		o, err := get[Org](tx, g.Org)
+		if errors.Is(err, ErrNotFound) {
+			continue // left over from a company that is gone
+		}
+		if err != nil {
+			return err
+		}
+		action := ManageUsers
+		if g.Role == OTJAdmin {
+			action = GrantOTJ
+		}
+		if !actor.may(action, o) {
+			return &InvalidError{[]FieldError{{"email", "cannot be changed by you: whoever has the new address gets the user's roles, and some of them you may not grant. Somebody who may can do it; or add a new user"}}}
+		}
+	}
+	return nil
+}
+
+// endSessions signs a user out everywhere.
+func endSessions(ch *change, u *User) error {
+	for after := (Cursor{}); ; {
+		records, err := ch.List("session", u.Org, after, PageLimit)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, r := range records {
+			after = Cursor{r.Key, r.ID}
+			var s sessionRecord
+			if err := json.Unmarshal(r.Data, &s); err != nil {
+				return fmt.Errorf("sign-in: %w", err)
+			}
+			if s.User != u.ID {
+				continue
+			}
+			if err := ch.Delete("session", r.ID, r.Revision); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // keepAccessAdmin refuses a change that would lock everybody out.

@@ -84,6 +84,7 @@ var bodies = map[string]string{
 	"POST /orgs/{org}/groups":             `{"name": "new"}`,
 	"POST /orgs/{org}/users":              `{"email": "new@acme.example"}`,
 	"POST /orgs/{org}/alarm-hooks":        `{"name": "new", "url": "https://alarms.example.com/"}`,
+	"PATCH /users/{id}":                   `{"name": "Nobody"}`,
 	"PUT /providers/{id}":                 `{"name": "365"}`,
 	"PUT /mailboxes/{id}":                 `{"address": "board@acme.example", "provider": "{providers}"}`,
 	"PUT /systems/{id}":                   `{"name": "Board", "mailbox": "{mailboxes}", "enabled": true}`,

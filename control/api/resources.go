@@ -198,6 +198,22 @@ func (s *Server) accounts() {
 				return &item[control.User]{etag(u.Revision), u}, err
 			})
 	}
+	register(s, op(http.MethodPatch, "/users/{id}", "change-user", "Change a user's name and address; what is missing stays", tag, 200, http.StatusConflict),
+		func(ctx context.Context, in *struct {
+			IDInput
+			AtRevision
+			Body struct {
+				Name  *string `json:"name,omitempty"`
+				Email *string `json:"email,omitempty" doc:"What the user signs in by. Sessions end with it, tokens stay; it needs the right to grant all the user's roles."`
+			}
+		}) (*item[control.User], error) {
+			revision, err := in.revision()
+			if err != nil {
+				return nil, err
+			}
+			u, err := s.centre.ChangeUser(ctx, actorOf(ctx), in.ID, revision, control.UserChange(in.Body))
+			return &item[control.User]{etag(u.Revision), u}, err
+		})
 	register(s, op(http.MethodPut, "/users/{id}/disabled", "disable-user", "Disable a user, or let them in again", tag, 200),
 		func(ctx context.Context, in *struct {
 			IDInput

@@ -93,6 +93,24 @@ func TestUsersAndRoles(t *testing.T) {
 	assert.Zero(t, ben.at.Find("main input:not([type=hidden]):not([disabled])").Length())
 	assert.Equal(t, http.StatusForbidden, ben.open("users/new").status)
 
+	// Another name and address: he signs in by that, and nobody else's is taken.
+	b.open("users")
+	b.follow("Ben")
+	b.send("Save the name and address", map[string][]string{"email": v("ann@acme.example")})
+	assert.Equal(t, "ann@acme.example", b.at.Find("#f-email").AttrOr("value", ""), "what was typed")
+	assert.Contains(t, b.at.Find("#f-email-error").Text(), "belongs to another user")
+	b.send("Save the name and address", map[string][]string{"email": v("benny@acme.example"), "name": v("Benny")})
+	assert.Equal(t, "benny@acme.example was saved.", b.at.flash())
+	ben.open("users")
+	assert.Equal(t, "/sign-in", ben.at.url.Path, "the session is over")
+	w.signIn("benny@acme.example").open("users")
+	b.open("users")
+	b.follow("Benny")
+	b.send("Save the name and address", map[string][]string{"email": v("ben@acme.example"), "name": v("Ben")})
+	ben = w.signIn("ben@acme.example")
+	b.open("audit")
+	assert.Contains(t, oneLine(b.at.Find(".log > li").Eq(1).Text()), "emailbenny@acme.example → ben@acme.example")
+
 	// Nobody locks everybody out.
 	b.open("users")
 	b.follow("Ann")

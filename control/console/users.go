@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
@@ -12,6 +13,7 @@ func (c *Console) userRoutes() {
 	c.inOrg("POST /o/{org}/users/new", control.ManageUsers, c.createUser)
 	c.inOrg("GET /o/{org}/users/{id}", control.ReadUsers, c.user)
 	c.inOrg("POST /o/{org}/users/{id}", control.ReadUsers, c.saveRoles)
+	c.inOrg("POST /o/{org}/users/{id}/details", control.ManageUsers, c.changeUser)
 	c.inOrg("POST /o/{org}/users/{id}/disabled", control.ManageUsers, c.disableUser)
 }
 
@@ -120,12 +122,21 @@ func (c *Console) createUser(r *request) error {
 	f := r.sent()
 	u, err := c.centre.CreateUser(r.Context(), r.actor, r.org.ID, f.get("email"), f.get("name"))
 	switch {
-	case f.failed(err, "email"):
+	case f.failedAddress(err):
 		return r.showNewUser(f)
 	case err != nil:
 		return err
 	}
 	return r.redirect(r.path("users", u.ID), "users.created", u.Email)
+}
+
+// failedAddress is failed for a user, whose address is nobody else's.
+func (f *form) failedAddress(err error) bool {
+	if errors.Is(err, control.ErrExists) {
+		f.wrong("email", text("users.taken"))
+		return true
+	}
+	return f.failed(err, "email")
 }
 
 func (c *Console) user(r *request) error {
@@ -140,6 +151,11 @@ func (r *request) showUser(u control.User, f *form) error {
 	title := u.Name
 	if title == "" {
 		title = u.Email
+	}
+	for field, value := range map[string]string{"name": u.Name, "email": u.Email} {
+		if !f.Values.Has(field) {
+			f.Values.Set(field, value) // the form is another one of the page
+		}
 	}
 	return r.show(page{Template: "user", Title: title, Crumbs: []crumb{r.crumb("users")}, Form: f, Data: r.userOf(u)})
 }
@@ -169,6 +185,23 @@ func (c *Console) saveRoles(r *request) error {
 		}
 	}
 	return r.redirect(r.path("users"), "users.saved", u.Email)
+}
+
+func (c *Console) changeUser(r *request) error {
+	u, err := c.findUser(r, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	f := r.sent()
+	name, email := f.get("name"), f.get("email")
+	changed, err := c.centre.ChangeUser(r.Context(), r.actor, u.ID, f.revision(), control.UserChange{Name: &name, Email: &email})
+	switch {
+	case f.failedAddress(err):
+		return r.showUser(u, f)
+	case err != nil:
+		return err
+	}
+	return r.redirect(r.path("users", u.ID), "users.changed", changed.Email)
 }
 
 func (c *Console) disableUser(r *request) error {
