@@ -16,7 +16,7 @@ import (
 //
 // An implementation
 //   - is safe for concurrent use;
-//   - answers for a system or mailbox that it does not keep with an error that
+//   - answers for a system, mailbox or provider that it does not keep with an error that
 //     wraps [ErrNotFound];
 //   - returns soon after ctx is done, with an error that wraps ctx.Err();
 //   - puts no passcode, password or token into an error or finding.
@@ -39,6 +39,9 @@ type Live interface {
 	// Check asks a system's device how it is: reachable, credentials, clock,
 	// configuration. What it cannot find out is a finding too.
 	Check(ctx context.Context, system string) ([]readiness.Finding, error)
+	// Quota returns how the provider with an ID gets on with its quota. It is for
+	// providers of Microsoft 365.
+	Quota(provider string) (Quota, error)
 	// Network is what of the running configuration matters to a firewall.
 	Network() readiness.Network
 }

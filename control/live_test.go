@@ -19,6 +19,7 @@ import (
 
 // fakeLive is a running service that knows what a test tells it.
 type fakeLive struct {
+	quotas   map[string]control.Quota // by provider
 	mu       sync.Mutex
 	states   map[string]control.LiveState
 	events   map[string][]calendar.Event
@@ -106,6 +107,12 @@ func (f *fakeLive) Check(_ context.Context, system string) ([]readiness.Finding,
 	return f.findings[system], nil
 }
 
+func (f *fakeLive) Quota(provider string) (control.Quota, error) {
+	if q, ok := f.quotas[provider]; ok {
+		return q, nil
+	}
+	return control.Quota{}, control.ErrNotFound
+}
 func (f *fakeLive) Network() readiness.Network { return f.network }
 
 // room is what a healthy service says of a system with two meetings.

@@ -102,6 +102,12 @@ func (s *Server) calendars() {
 			return out, err
 		})
 
+	register(s, op(http.MethodGet, "/providers/{id}/quota", "get-provider-quota", "How many requests a Microsoft 365 provider may make and has made, and how often calendars are read because of it", tag, 200),
+		func(ctx context.Context, in *IDInput) (*result[control.Quota], error) {
+			q, err := s.centre.ProviderQuota(ctx, actorOf(ctx), in.ID)
+			return &result[control.Quota]{q}, err
+		})
+
 	crud[control.Mailbox]{
 		kind: "mailbox", plural: "mailboxes", tag: tag,
 		list: s.centre.Mailboxes, get: s.centre.Mailbox, save: s.centre.SaveMailbox,

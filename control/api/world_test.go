@@ -243,6 +243,7 @@ func (*live) Wake(string) error                                          { retur
 func (*live) Test(context.Context, string, otj.Meeting) error            { return nil }
 func (*live) Setup(context.Context, string) ([]control.SetupStep, error) { return nil, nil }
 func (*live) Check(context.Context, string) ([]readiness.Finding, error) { return nil, nil }
+func (*live) Quota(string) (control.Quota, error)                        { return control.Quota{PerDay: 1_000_000}, nil }
 func (*live) Network() readiness.Network {
 	return readiness.Network{Service: "https://otj.example.com"}
 }

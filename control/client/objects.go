@@ -123,6 +123,11 @@ func (c *Client) Org(ctx context.Context, id string) (control.Org, error) {
 	return fetch[control.Org](ctx, c, http.MethodGet, "/orgs/"+url.PathEscape(id), "", nil)
 }
 
+// ProviderQuota says how a Microsoft 365 provider gets on with its quota.
+func (c *Client) ProviderQuota(ctx context.Context, provider string) (control.Quota, error) {
+	return fetch[control.Quota](ctx, c, http.MethodGet, "/providers/"+url.PathEscape(provider)+"/quota", "", nil)
+}
+
 // Tenants returns the tenants of an organization.
 func (c *Client) Tenants(ctx context.Context, org string) ([]control.Tenant, error) {
 	return listed[control.Tenant](ctx, c, http.MethodGet, inOrg(org, "tenants"), nil)

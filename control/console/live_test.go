@@ -24,6 +24,8 @@ import (
 
 // service is a running service that knows what a test tells it.
 type service struct {
+	quota    control.Quota
+	quotaErr error
 	mu       sync.Mutex
 	states   map[string]control.LiveState
 	events   map[string][]calendar.Event // by mailbox
@@ -72,6 +74,7 @@ func (s *service) Test(_ context.Context, _ string, m otj.Meeting) error {
 
 func (s *service) Setup(context.Context, string) ([]control.SetupStep, error) { return s.steps, nil }
 func (s *service) Check(context.Context, string) ([]readiness.Finding, error) { return s.findings, nil }
+func (s *service) Quota(string) (control.Quota, error)                        { return s.quota, s.quotaErr }
 func (s *service) Network() readiness.Network {
 	return readiness.Network{Service: "https://otj.acme.example:8443"}
 }

@@ -2,8 +2,10 @@ package console
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
@@ -34,6 +36,13 @@ type provider struct {
 	State  badge
 	// Link is the consent link, just made; else empty.
 	Link string
+	// Quota is nil where there is none, or nobody knows.
+	Quota *control.Quota
+}
+
+// Every is how often each calendar is read.
+func (p provider) Every() string {
+	return text("providers.quota.seconds", strconv.FormatFloat(math.Round(10*p.Quota.PollSeconds)/10, 'f', -1, 64))
 }
 
 // KindName is what people call the kind.
@@ -195,6 +204,14 @@ func (c *Console) showProvider(r *request, p control.Provider, link string) erro
 		return err
 	}
 	v.Link = link
+	if p.Kind == control.Microsoft365 {
+		switch q, err := c.centre.ProviderQuota(r.Context(), r.actor, p.ID); {
+		case err == nil:
+			v.Quota = &q
+		case !errors.Is(err, control.ErrNoService):
+			return err
+		}
+	}
 	return r.show(page{Template: "provider", Title: p.Name, Crumbs: []crumb{r.crumb("providers")}, Data: v})
 }
 

@@ -3,7 +3,9 @@ package console_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -121,6 +123,38 @@ func TestProvidersOfFiles(t *testing.T) {
 	b.open("providers/new?kind=ics_feed")
 	b.send("Add the provider", map[string][]string{"name": v("folders"), "url": v("https://calendar.example/{mailbox}.ics")})
 	assert.Len(t, b.at.problems(), 1, "the name is taken, whatever its case")
+}
+
+func TestProviderShowsItsQuota(t *testing.T) {
+	w, live, _ := newOffice(t, "Board")
+	tenant, err := w.centre.CreateTenant(t.Context(), w.ann, w.acme.ID, "acme.example")
+	require.NoError(t, err)
+	w.txt["acme.example"] = []string{tenant.Challenge}
+	_, err = w.centre.VerifyTenant(t.Context(), w.ann, tenant.ID)
+	require.NoError(t, err)
+	p, err := w.centre.SaveProvider(t.Context(), w.ann, control.Provider{Company: w.acme.ID, Name: "Cloud", Kind: control.Microsoft365, Tenant: tenant.ID})
+	require.NoError(t, err)
+	b := w.signIn("ann@acme.example")
+	b.open("providers/" + p.ID)
+	assert.Contains(t, b.at.text, "Nothing is read before the tenant's administrator has agreed.")
+	link, err := w.centre.ConsentLink(t.Context(), w.ann, p.ID)
+	require.NoError(t, err)
+	w.tenant["acme.example"] = "guid"
+	_, err = w.centre.FinishConsent(t.Context(), link[strings.Index(link, "state=")+6:], "guid", "")
+	require.NoError(t, err)
+	live.quota = control.Quota{
+		PerDay: 20_000, Used: 1234, PollSeconds: 64.8123, Arithmetic: "12 mailboxes × 1.00 requests", Mailboxes: 12, Waiting: 3, Throttled: 2,
+		PausedUntil: time.Date(2026, 3, 2, 8, 50, 0, 0, time.UTC),
+	}
+	b.open("providers/" + p.ID)
+	for _, want := range []string{
+		"1,234 of 20,000", "every 64.8 s", "12 mailboxes × 1.00 requests", "Requests that wait3", "as too many, since the service started2", "2026-03-02 08:50 UTC",
+	} {
+		assert.Contains(t, b.at.text, want)
+	}
+	live.quotaErr = control.ErrNotFound
+	b.open("providers/" + p.ID)
+	assert.Contains(t, b.at.text, "Nothing is read yet")
 }
 
 // mailbox adds an iCalendar provider and a mailbox.

@@ -31,6 +31,11 @@ type App struct {
 	fleets map[string]*Config // what the control centre has, by company
 	made   made
 	extras map[string]*extras // by the control centre's system
+	// background runs a function beside Run, until that ends or the returned
+	// function is called; nil while Run does not run. leaving are those that delete
+	// subscriptions, by the notifier's name.
+	background func(func(context.Context)) context.CancelFunc
+	leaving    map[string]context.CancelFunc
 	// resumed are rooms whose pause is over, until the service is told.
 	resumed []string
 
@@ -50,7 +55,7 @@ func New(c *Config, builders map[string]Builder, log *slog.Logger) (*App, error)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}, up: make(chan struct{})}
+	a := &App{builders: builders, site: site, listen: c.Listen, log: log, config: c, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}, leaving: map[string]context.CancelFunc{}, up: make(chan struct{})}
 	if a.hook, err = newGraphWebhook(c, a); err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
@@ -110,6 +115,7 @@ func (a *App) Set(c *Config) error {
 
 // apply gives the service the rooms of all configurations; a.mu is held.
 func (a *App) apply() error {
+	before := a.made.providers
 	rooms, err := a.rooms()
 	if err != nil {
 		return err
@@ -117,6 +123,7 @@ func (a *App) apply() error {
 	if err := a.svc.Set(rooms); err != nil {
 		return err
 	}
+	a.unsubscribe(before)
 	for _, name := range a.resumed {
 		a.svc.Wake(name)
 	}
@@ -182,14 +189,29 @@ func (a *App) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	a.runBeside(func(f func(context.Context)) context.CancelFunc {
+		ctx, stop := context.WithCancel(ctx)
+		wg.Go(func() {
+			defer stop()
+			f(ctx)
+		})
+		return stop
+	})
 	a.running.Store(true)
 	close(a.up)
 	err := a.svc.Run(ctx)
 	a.running.Store(false)
+	a.runBeside(nil)
 	a.endSessions(context.WithoutCancel(ctx))
 	cancel()
 	wg.Wait()
 	return errors.Join(err, failed)
+}
+
+func (a *App) runBeside(start func(func(context.Context)) context.CancelFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.background = start
 }
 
 // siteHandler answers devices, and Microsoft.

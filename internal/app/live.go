@@ -22,11 +22,18 @@ type live struct {
 	systems   map[string]*liveSystem // by ID
 	mailboxes map[string]liveMailbox // by ID
 	network   readiness.Network
-	graphs    map[string]grapher // by the tenant
+	quotas    map[string]grapher // by the ID of the control centre's provider
+	graphs    []tenantGraph
+}
+
+// tenantGraph is what reads a tenant's calendars.
+type tenantGraph struct {
+	tenant string
+	grapher
 }
 
 func newLive() *live {
-	return &live{systems: map[string]*liveSystem{}, mailboxes: map[string]liveMailbox{}, graphs: map[string]grapher{}}
+	return &live{systems: map[string]*liveSystem{}, mailboxes: map[string]liveMailbox{}, quotas: map[string]grapher{}}
 }
 
 // liveSystem is a system of the control centre.
@@ -162,6 +169,24 @@ func (l *liveOf) Test(ctx context.Context, system string, m otj.Meeting) error {
 		return errors.New("test meeting: the calendar of the system has not been read yet; when it can be, try again")
 	}
 	return s.extras.test(ctx, m, func() { l.app.svc.Wake(s.name) })
+}
+
+// Quota says how a provider gets on with its quota.
+func (l *liveOf) Quota(provider string) (control.Quota, error) {
+	now := l.app.live.Load()
+	if now == nil || now.quotas[provider] == nil {
+		return control.Quota{}, fmt.Errorf("provider %s: %w", provider, control.ErrNotFound)
+	}
+	s := now.quotas[provider].Status()
+	q := control.Quota{
+		PerDay: s.Quota.PerDay, Used: s.Quota.Used, Available: s.Quota.Available, Mailboxes: s.Quota.Mailboxes, RequestsPerRead: s.Quota.RequestsPerRead,
+		ForPolling: s.Quota.ForPolling, PollSeconds: s.Quota.PollSeconds, MinPollSeconds: s.Quota.MinPollSeconds, Arithmetic: s.Quota.Arithmetic,
+		Waiting: s.Waiting, Throttled: s.Throttled,
+	}
+	if s.PausedUntil != nil {
+		q.PausedUntil = *s.PausedUntil
+	}
+	return q, nil
 }
 
 // Network is what of the configurations matters to a firewall.

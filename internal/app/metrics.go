@@ -180,12 +180,19 @@ type grapher interface{ Status() msgraph.Status }
 
 // graph sends what matters of Microsoft Graph.
 func (s *state) graph(gauge func(d *prometheus.Desc, v int, labels ...string)) {
-	for tenant, p := range s.app.live.Load().graphs {
-		now := p.Status()
-		gauge(quotaDesc, now.Quota.PerDay, tenant)
-		gauge(usedDesc, now.Quota.Used, tenant)
-		gauge(queueDesc, now.Waiting, tenant)
-		gauge(refusedDesc, now.Throttled, tenant)
+	// A tenant may be read by several providers, with a quota each.
+	type counts struct{ quota, used, queue, refused int }
+	tenants := map[string]counts{}
+	for _, g := range s.app.live.Load().graphs {
+		now, c := g.Status(), tenants[g.tenant]
+		tenants[g.tenant] = counts{c.quota + now.Quota.PerDay, c.used + now.Quota.Used, c.queue + now.Waiting, c.refused + now.Throttled}
+	}
+	for _, tenant := range sortedKeys(tenants) {
+		c := tenants[tenant]
+		gauge(quotaDesc, c.quota, tenant)
+		gauge(usedDesc, c.used, tenant)
+		gauge(queueDesc, c.queue, tenant)
+		gauge(refusedDesc, c.refused, tenant)
 	}
 	if s.app.hook != nil {
 		now := s.app.hook.Status()

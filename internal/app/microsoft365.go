@@ -133,7 +133,47 @@ func newGraph(c Calendar, hook *msgraph.Webhook) (calendar.Provider, error) {
 	if hook == nil {
 		return p, nil
 	}
-	return hook.Notifier(c.app.ClientID+" "+c.Tenant, p), nil
+	return hook.Notifier(c.notifier(), p), nil
+}
+
+// notifier names what hears of changes of a calendar. Two calendars of the same
+// tenant that have a provider each have a notifier each; a new secret changes
+// nothing.
+func (c *Calendar) notifier() string {
+	return fmt.Sprintf("%s %s %s %d %v", c.App, c.app.ClientID, c.Tenant, c.DailyQuota, c.Poll)
+}
+
+// unsubscribeTime is for deleting the subscriptions of one provider.
+const unsubscribeTime = time.Minute
+
+// unsubscribe deletes the subscriptions of providers that were there before and
+// are not any more, so that Microsoft does not go on telling of calendars that
+// nobody reads. It does not wait for that, and a subscription that is left ends by
+// itself within days. a.mu is held.
+func (a *App) unsubscribe(before map[Calendar]calendar.Provider) {
+	kept := map[string]bool{}
+	for cal := range a.made.providers {
+		name := cal.notifier()
+		kept[name] = true
+		if stop := a.leaving[name]; stop != nil {
+			stop() // it is back
+			delete(a.leaving, name)
+		}
+	}
+	for cal, p := range before {
+		name := cal.notifier()
+		n, ok := p.(interface{ Unsubscribe(context.Context) error })
+		if !ok || kept[name] || a.background == nil {
+			continue
+		}
+		a.leaving[name] = a.background(func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, unsubscribeTime)
+			defer cancel()
+			if err := n.Unsubscribe(ctx); err != nil {
+				a.log.Info("the subscriptions of a calendar that is not read any more are left to run out", "tenant", cal.Tenant, "error", err)
+			}
+		})
+	}
 }
 
 // newConsent returns what gets the application into other tenants.

@@ -189,6 +189,7 @@ func TestMicrosoft365OfTheControlCentre(t *testing.T) {
 	c.Microsoft365 = map[string]Microsoft365{"house": {
 		ClientID: app.ClientID(), ClientSecret: secret, GraphURL: base, AuthorityURL: base, CAFile: authority(t, t.TempDir(), srv.Client(), base),
 	}}
+	c.Notifications = c.Control.URL // graphtest is on this machine
 	f := startFabrikam(t, c, Builders())
 	ctx, d := t.Context(), ciscotest.New(nil)
 	require.NoError(t, d.Start(""))
@@ -242,6 +243,48 @@ func TestMicrosoft365OfTheControlCentre(t *testing.T) {
 	events, err := f.live.Events(ctx, m.ID, calendar.Window{From: time.Now(), To: time.Now().AddDate(0, 0, 1)})
 	require.NoError(t, err)
 	assert.Len(t, events, 1)
+	q, err := f.live.Quota(p.ID)
+	require.NoError(t, err)
+	assert.Equal(t, control.DefaultDailyQuota, q.PerDay)
+	assert.Positive(t, q.Used)
+	assert.Contains(t, q.Arithmetic, "1 mailboxes")
+	_, err = f.live.Quota("nothing")
+	require.ErrorIs(t, err, control.ErrNotFound)
+
+	// Of a provider that is not read any more Microsoft tells nobody.
+	told := func() int { return len(srv.Subscriptions()) }
+	f.eventually(func() bool { return told() == 1 }, "Microsoft tells of changes")
+	p.Paused = true
+	p, err = f.centre.SaveProvider(ctx, f.ann, p)
+	require.NoError(t, err)
+	f.eventually(func() bool { return told() == 0 }, "paused, it has no subscription")
+	p.Paused = false
+	p, err = f.centre.SaveProvider(ctx, f.ann, p)
+	require.NoError(t, err)
+	f.eventually(func() bool { return told() == 1 }, "resumed, it has one again")
+	// Another quota is another provider: the new one's stay, the old one's go.
+	p.DailyQuota = 20_000
+	p, err = f.centre.SaveProvider(ctx, f.ann, p)
+	require.NoError(t, err)
+	f.eventually(func() bool {
+		q, err := f.live.Quota(p.ID)
+		state, _ := f.live.State(s.ID)
+		return err == nil && q.PerDay == 20_000 && told() == 1 && len(state.Room.Sources) == 1 && state.Room.Sources[0].Notified
+	}, "another quota")
+	require.NoError(t, f.centre.Remove(ctx, f.ann, "provider", p.ID, p.Revision))
+	f.eventually(func() bool { return told() == 0 }, "removed, it has none")
+}
+
+// Two calendars of one tenant are told of changes apart.
+func TestNotifiersOfOneTenant(t *testing.T) {
+	a := Calendar{Type: "microsoft365", Tenant: "t", DailyQuota: 20_000, app: Microsoft365{ClientID: "c", ClientSecret: "old"}}
+	b := a
+	b.DailyQuota = 30_000
+	assert.NotEqual(t, a.notifier(), b.notifier())
+	b = a
+	b.app.ClientSecret = "new"
+	assert.Equal(t, a.notifier(), b.notifier(), "a new secret takes the subscriptions over")
+	assert.NotContains(t, a.notifier(), "old")
 }
 
 func TestMicrosoft365ConfigErrors(t *testing.T) {

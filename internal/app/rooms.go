@@ -81,12 +81,15 @@ func (a *App) rooms() ([]otj.Room, error) {
 		for id, src := range c.mailboxes {
 			p, err := a.provider(c.Calendars[src.Calendar], &m)
 			live.mailboxes[id] = liveMailbox{p, src.Mailbox, err}
+			if g, ok := p.(grapher); ok {
+				live.quotas[src.Calendar] = g
+			}
 		}
 		live.network = merge(live.network, c.Network())
 	}
 	for cal, p := range m.providers {
 		if g, ok := p.(grapher); ok {
-			live.graphs[cal.Tenant] = g
+			live.graphs = append(live.graphs, tenantGraph{cal.Tenant, g})
 		}
 	}
 	for key, b := range a.made.endpoints {

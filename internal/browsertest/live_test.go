@@ -45,6 +45,7 @@ func (s *service) Setup(context.Context, string) ([]control.SetupStep, error) { 
 func (s *service) Check(context.Context, string) ([]readiness.Finding, error) {
 	return []readiness.Finding{readiness.Device("Fjord", nil), readiness.Clock("Fjord", true, false)}, nil
 }
+func (s *service) Quota(string) (control.Quota, error) { return control.Quota{}, control.ErrNotFound }
 func (s *service) Network() readiness.Network {
 	return readiness.Network{Service: "https://otj.fabrikam.example", Calling: true}
 }
