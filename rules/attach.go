@@ -113,7 +113,7 @@ func (sc *scratch) restore(x *group) {
 	a := &sc.a
 	switch {
 	case x.service == "teams" && len(x.id) >= 9 && x.pass != "":
-		x.rebuilt, x.rule = a.join("https://teams.microsoft.com/meet/", x.id, "?p=", x.pass), r
+		x.rebuilt, x.rule = a.join("https://teams.microsoft.com/meet/", x.id, "?p=", a.escape(x.pass)), r
 	case x.service == "zoom" && len(x.id) >= 9 && len(x.id) <= 11:
 		x.rebuilt, x.rule = a.join("https://zoom.us/j/", x.id), r
 	}

@@ -26,6 +26,21 @@ func (a *arena) join(parts ...string) string {
 	return a.since(n)
 }
 
+// escape returns s as it stands in a query: all but ASCII letters and digits is
+// percent-encoded, so that no reader takes a sign at the end for punctuation.
+func (a *arena) escape(s string) string {
+	const hex = "0123456789ABCDEF"
+	n := len(a.b)
+	for i := range len(s) {
+		if c := s[i]; isAlnum(c) {
+			a.b = append(a.b, c)
+		} else {
+			a.b = append(a.b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return a.since(n)
+}
+
 // link is a URI cut into parts. All parts are substrings of it.
 type link struct {
 	scheme string // without ":"
