@@ -131,13 +131,15 @@ const maxHooks = 20
 // AlarmHooks returns the addresses that are told of a company's alarms.
 func (c *Centre) AlarmHooks(ctx context.Context, actor Actor, company string) (out []AlarmHook, err error) {
 	err = c.store.View(ctx, func(tx Tx) error {
-		if _, err := actor.org(tx, company, ReadCompany); err != nil {
+		o, err := actor.org(tx, company, ReadCompany)
+		if err != nil {
 			return err
 		}
 		if out, err = all[AlarmHook](tx, company); err != nil {
 			return err
 		}
 		for i := range out {
+			concealFrom(&out[i], actor, o)
 			if err := out[i].last(tx); err != nil {
 				return err
 			}
@@ -153,9 +155,11 @@ func (c *Centre) AlarmHook(ctx context.Context, actor Actor, id string) (h Alarm
 		if h, err = get[AlarmHook](tx, id); err != nil {
 			return err
 		}
-		if _, err := actor.org(tx, h.Company, ReadCompany); err != nil {
+		o, err := actor.org(tx, h.Company, ReadCompany)
+		if err != nil {
 			return err
 		}
+		concealFrom(&h, actor, o)
 		return h.last(tx)
 	})
 	if err != nil {

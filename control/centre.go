@@ -42,8 +42,8 @@ type Options struct {
 	// Live is the service that keeps the devices. Without it nothing can be said
 	// of what rooms show, and calendars cannot be asked.
 	Live Live
-	// PrivateHooks lets companies name addresses for alarms that lie inside of the
-	// server's own network. HookTLS, unless nil, is the TLS configuration of calls
+	// PrivateHooks lets companies name addresses, for alarms and for systems of the
+	// kind Webhook, that lie inside of the server's own network. HookTLS, unless nil, is the TLS configuration of calls
 	// to such addresses: further roots, say.
 	PrivateHooks bool
 	HookTLS      *tls.Config
@@ -319,7 +319,8 @@ func put[T any, P object[T]](ch *change, v *T) error {
 		return err
 	}
 	m.Revision = r.Revision
-	return ch.log(kind, m.ID, owner, key, before, data)
+	before, after := concealInLog[T, P](before, data)
+	return ch.log(kind, m.ID, owner, key, before, after)
 }
 
 // remove deletes an object at a revision and logs it.
@@ -333,7 +334,8 @@ func remove[T any, P object[T]](ch *change, v *T) error {
 	if err := ch.Delete(kind, m.ID, m.Revision); err != nil {
 		return err
 	}
-	return ch.log(kind, m.ID, owner, key, old.Data, nil)
+	before, _ := concealInLog[T, P](old.Data, nil)
+	return ch.log(kind, m.ID, owner, key, before, nil)
 }
 
 // org reads an organization and checks that the actor may do action there. An

@@ -23,8 +23,8 @@ type FleetSystem struct {
 	System
 	// DeviceUser is the system's user, or that of its group.
 	DeviceUser string
-	// Password is the system's password, or that of its group; empty if there is
-	// neither.
+	// Password is the system's password, or that of its group, which webhooks do
+	// not have; empty if there is neither.
 	Password calendar.Secret
 }
 
@@ -83,7 +83,7 @@ func (c *Centre) Fleet(ctx context.Context, company string) (f Fleet, err error)
 			if out.Password, err = secretOf(tx, c.keys, "system", s.ID, passwordField); err != nil {
 				return err
 			}
-			if out.Password == "" && s.Group != "" {
+			if out.Password == "" && s.Group != "" && s.Kind != Webhook {
 				if _, ok := ofGroup[s.Group]; !ok {
 					if ofGroup[s.Group], err = secretOf(tx, c.keys, "group", s.Group, passwordField); err != nil {
 						return err

@@ -113,6 +113,8 @@ func resultOf(err error) HookResult {
 func (c *checks) hookURL(field, value string, private bool) {
 	u, err := url.Parse(value)
 	switch {
+	case isConcealed(value):
+		c.fail(field, "is shortened: enter the whole address")
 	case err != nil || u.Hostname() == "" || !isPrintable(value) || strings.ContainsAny(value, " \\"):
 		c.fail(field, "is not a web address such as https://alarms.example.com/otj")
 	case len(value) > 2048:
@@ -168,7 +170,12 @@ type poster struct {
 	client *http.Client
 }
 
-func newPoster(private bool, roots *tls.Config) *poster {
+func newPoster(private bool, roots *tls.Config) *poster { return &poster{HookClient(private, roots)} }
+
+// HookClient returns a client for addresses that customers have named: it follows
+// no redirects, connects to nothing inside of the server's own network unless
+// private is set, and has time limits. roots, unless nil, is its TLS configuration.
+func HookClient(private bool, roots *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		// The address is the one that is connected to, after all look-ups.
 		if ap, err := netip.ParseAddrPort(address); err != nil || !mayCall(ap.Addr(), private) {
@@ -179,14 +186,14 @@ func newPoster(private bool, roots *tls.Config) *poster {
 	if roots != nil {
 		roots = roots.Clone()
 	}
-	return &poster{&http.Client{
+	return &http.Client{
 		Timeout: hookTimeout,
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSClientConfig: roots, ForceAttemptHTTP2: true, MaxIdleConns: 20, IdleConnTimeout: time.Minute,
 			TLSHandshakeTimeout: 5 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 // deliver posts a message, and again after errors that may pass.

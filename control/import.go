@@ -148,38 +148,71 @@ func (c *Centre) ImportMailboxes(ctx context.Context, actor Actor, company strin
 // ExportMailboxes writes the mailboxes of a company as a table that
 // ImportMailboxes reads.
 func (c *Centre) ExportMailboxes(ctx context.Context, actor Actor, company string) ([]byte, error) {
-	var rows [][]string
+	return c.export(ctx, actor, company, []string{"address", "name", "kind", "provider"}, func(_ Tx, f *parts) (rows [][]string, err error) {
+		for _, m := range sorted(f.mailboxes, func(m Mailbox) string { return m.Address }) {
+			rows = append(rows, []string{m.Address, m.Name, string(m.Kind), f.providers[m.Provider].Name})
+		}
+		return rows, nil
+	})
+}
+
+// export writes what rows makes of a company as a table.
+func (c *Centre) export(ctx context.Context, actor Actor, company string, columns []string, rows func(Tx, *parts) ([][]string, error)) ([]byte, error) {
+	var lines [][]string
 	err := c.store.View(ctx, func(tx Tx) error {
-		rows = nil
 		o, err := actor.org(tx, company, ReadCompany)
 		if err != nil {
 			return err
 		}
 		f, err := readParts(tx, o)
-		for _, m := range sorted(f.mailboxes, func(m Mailbox) string { return m.Address }) {
-			rows = append(rows, []string{m.Address, m.Name, string(m.Kind), f.providers[m.Provider].Name})
+		if err != nil {
+			return err
 		}
+		lines, err = rows(tx, &f)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return writeTable([]string{"address", "name", "kind", "provider"}, rows)
+	return writeTable(columns, lines)
 }
 
 var systemColumns = map[string][]string{
 	"name": {"name", "system", "room", "displayname"}, "kind": {"kind", "type"}, "mailbox": {"mailbox", "address", "email"},
 	"enabled": {"enabled", "otj", "on"}, "host": {"host", "hostname", "ip", "ipaddress"}, "group": {"group"}, "user": {"user", "username"},
 	"fingerprint": {"fingerprint", "certificate"}, "device_id": {"deviceid"}, "serial": {"serial", "serialnumber"}, "mac": {"mac", "macaddress"},
+	"url": {"url"}, "take_over": {"takeover"}, "quiet_alarms": {"quietalarms"}, "push": {"push"}, "webrtc": {"webrtc"}, "encryption": {"encryption"},
+	"max_bookings": {"maxbookings"}, "feedback_slot": {"feedbackslot"}, "socket_auth": {"socketauth"}, "explicit_empty": {"explicitempty"}, "token_form": {"tokenform"},
 }
 
 // systemOrder is the order of the columns of systems.
-var systemOrder = []string{"name", "kind", "mailbox", "enabled", "host", "group", "user", "fingerprint", "device_id", "serial", "mac"}
+var systemOrder = []string{
+	"name", "kind", "mailbox", "enabled", "host", "group", "user", "fingerprint", "device_id", "serial", "mac", "url", "take_over", "quiet_alarms",
+	"push", "webrtc", "encryption", "max_bookings", "feedback_slot", "socket_auth", "explicit_empty", "token_form",
+}
+
+// systemTexts, systemSwitches and systemNumbers are the columns that stand for a
+// field as it is.
+func systemTexts(s *System) map[string]*string {
+	return map[string]*string{
+		"host": &s.Host, "user": &s.User, "fingerprint": &s.Fingerprint, "device_id": &s.DeviceID, "serial": &s.Serial, "mac": &s.MAC, "url": &s.URL,
+		"push": &s.Push, "webrtc": &s.WebRTC, "encryption": &s.Encryption, "socket_auth": &s.SocketAuth, "token_form": &s.TokenForm,
+	}
+}
+
+func systemSwitches(s *System) map[string]*bool {
+	return map[string]*bool{"enabled": &s.Enabled, "take_over": &s.TakeOver, "quiet_alarms": &s.QuietAlarms, "explicit_empty": &s.ExplicitEmpty}
+}
+
+func systemNumbers(s *System) map[string]*int {
+	return map[string]*int{"max_bookings": &s.MaxBookings, "feedback_slot": &s.FeedbackSlot}
+}
 
 // ImportSystems adds and changes video systems from a table: name, kind, mailbox
-// (its address), enabled (yes or no), host, group (its name), user, fingerprint,
-// device_id, serial and mac. It has no passwords: those of a group are for all
-// its systems, and others are generated. Otherwise it is as ImportMailboxes.
+// (its address), group (its name), and the fields of System by their JSON names;
+// those that are on or off are yes or no. It has no passwords: those of a group
+// are for all its systems, and others are generated. Otherwise it is as
+// ImportMailboxes.
 func (c *Centre) ImportSystems(ctx context.Context, actor Actor, company string, in CSV) (Import, error) {
 	t, err := readTable(in.Data, systemColumns, systemOrder)
 	if err != nil {
@@ -213,13 +246,7 @@ func (c *Centre) ImportSystems(ctx context.Context, actor Actor, company string,
 			if ok {
 				s = old
 			}
-			for column, field := range map[string]*string{
-				"host": &s.Host, "user": &s.User, "fingerprint": &s.Fingerprint, "device_id": &s.DeviceID, "serial": &s.Serial, "mac": &s.MAC,
-			} {
-				if v, ok := t.cell(r, column); ok {
-					*field = v
-				}
-			}
+			t.fill(r, ck, &s)
 			if kind, ok := t.cell(r, "kind"); ok && kind != "" {
 				if s.Kind = SystemKind(strings.ToLower(kind)); old.Kind != "" && s.Kind != old.Kind {
 					ck.fail("kind", "is %q; the kind of a system cannot be changed", old.Kind)
@@ -242,51 +269,76 @@ func (c *Centre) ImportSystems(ctx context.Context, actor Actor, company string,
 					}
 				}
 			}
-			if v, ok := t.cell(r, "enabled"); ok {
-				switch strings.ToLower(v) {
-				case "yes", "true", "1", "on", "x":
-					s.Enabled = true
-				case "no", "false", "0", "off", "":
-					s.Enabled = false
-				default:
-					ck.fail("enabled", "%.40q is neither yes nor no", v)
-				}
-			}
 			if len(ck.fields) > 0 {
 				return s, nil
 			}
-			return s, prepareSystem(ch, o, &s)
+			return s, prepareSystem(ch, o, &s, c.opts.PrivateHooks)
 		}, nil
 	})
+}
+
+// fill takes the columns of a line that stand for a field as it is.
+func (t *table) fill(r tableRow, ck *checks, s *System) {
+	for column, field := range systemTexts(s) {
+		if v, ok := t.cell(r, column); ok {
+			*field = v
+		}
+	}
+	for column, field := range systemSwitches(s) {
+		v, ok := t.cell(r, column)
+		if !ok {
+			continue
+		}
+		switch strings.ToLower(v) {
+		case "yes", "true", "1", "on", "x":
+			*field = true
+		case "no", "false", "0", "off", "":
+			*field = false
+		default:
+			ck.fail(column, "%.40q is neither yes nor no", v)
+		}
+	}
+	for column, field := range systemNumbers(s) {
+		v, ok := t.cell(r, column)
+		if !ok {
+			continue
+		}
+		var err error
+		if *field = 0; v != "" {
+			if *field, err = strconv.Atoi(v); err != nil {
+				ck.fail(column, "%.40q is no whole number", v)
+			}
+		}
+	}
 }
 
 // ExportSystems writes the video systems of a company as a table that
 // ImportSystems reads. It has no passwords.
 func (c *Centre) ExportSystems(ctx context.Context, actor Actor, company string) ([]byte, error) {
-	var rows [][]string
-	err := c.store.View(ctx, func(tx Tx) error {
-		rows = nil
-		o, err := actor.org(tx, company, ReadCompany)
-		if err != nil {
-			return err
-		}
-		f, err := readParts(tx, o)
-		if err != nil {
-			return err
-		}
+	return c.export(ctx, actor, company, systemOrder, func(tx Tx, f *parts) (rows [][]string, err error) {
 		groups, err := byID[Group](tx, company)
 		for _, s := range f.systems {
-			enabled := map[bool]string{true: "yes", false: "no"}[s.Enabled]
-			rows = append(rows, []string{
-				s.Name, string(s.Kind), f.mailboxes[s.Mailbox].Address, enabled, s.Host, groups[s.Group].Name, s.User, s.Fingerprint, s.DeviceID, s.Serial, s.MAC,
-			})
+			concealFrom(&s, actor, f.org)
+			cells := map[string]string{"name": s.Name, "kind": string(s.Kind), "mailbox": f.mailboxes[s.Mailbox].Address, "group": groups[s.Group].Name}
+			for column, field := range systemTexts(&s) {
+				cells[column] = *field
+			}
+			for column, field := range systemSwitches(&s) {
+				cells[column] = map[bool]string{true: "yes", false: "no"}[*field]
+			}
+			for column, field := range systemNumbers(&s) {
+				if *field != 0 {
+					cells[column] = strconv.Itoa(*field)
+				}
+			}
+			row := make([]string, len(systemOrder))
+			for i, column := range systemOrder {
+				row[i] = cells[column]
+			}
+			rows = append(rows, row)
 		}
-		return err
+		return rows, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return writeTable(systemOrder, rows)
 }
 
 // runImport goes through the lines of a table. Begin reads what is there and

@@ -168,6 +168,7 @@ const (
 	CiscoTMS       SystemKind = "cisco_tms"
 	Poly           SystemKind = "poly"
 	Feed           SystemKind = "feed"
+	Webhook        SystemKind = "webhook"
 )
 
 // System is a video system in a room.
@@ -202,6 +203,37 @@ type System struct {
 	HasPassword bool `json:"has_password"`
 	// QuietAlarms raises no alarm when a device that should ask does not.
 	QuietAlarms bool `json:"quiet_alarms"`
+	// URL is where a Webhook gets the meetings; it begins with https:. What is
+	// behind the host may be a secret: whoever may not configure sees the host
+	// alone.
+	URL string `json:"url,omitempty"`
+
+	// The others are for devices that differ from what is known of them; the zero
+	// values are for all others. [SystemKind.Has] says which kind has which.
+
+	// Push is how bookings are written: PushBookings, PushLegacy, or "" for what
+	// is found out.
+	Push string `json:"push,omitempty"`
+	// WebRTC is "on" or "off" for whether the device joins Teams and Meet by their
+	// links, or "" for what its software says.
+	WebRTC string `json:"webrtc,omitempty"`
+	// Encryption is "On" or "Off" for the calls of the buttons, or "" for what the
+	// device does by itself.
+	Encryption string `json:"encryption,omitempty"`
+	// MaxBookings is how many meetings the device is given, the nearest ones; 0 is
+	// 100.
+	MaxBookings int `json:"max_bookings,omitempty"`
+	// FeedbackSlot is the slot of HttpFeedback by which the device calls back: 1, 2
+	// or 4; 0 is none.
+	FeedbackSlot int `json:"feedback_slot,omitempty"`
+	// SocketAuth is "subprotocol" where a proxy drops the header Authorization.
+	SocketAuth string `json:"socket_auth,omitempty"`
+	// ExplicitEmpty is for a screen that keeps the last meeting after it was
+	// cancelled.
+	ExplicitEmpty bool `json:"explicit_empty,omitempty"`
+	// TokenForm is how a Poly device reads the address: "full", "split" or "none";
+	// "" is "full".
+	TokenForm string `json:"token_form,omitempty"`
 }
 
 // Group gives its systems defaults.

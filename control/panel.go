@@ -90,6 +90,7 @@ func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v 
 		if o, err = actor.org(tx, v.System.Company, ReadCompany); err != nil {
 			return err
 		}
+		concealFrom(&v.System, actor, o)
 		m, err := get[Mailbox](tx, v.System.Mailbox)
 		if errors.Is(err, ErrNotFound) {
 			return nil

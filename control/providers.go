@@ -85,6 +85,8 @@ func (c *Centre) checkProvider(tx Tx, p *Provider) error {
 	case ICSFeed:
 		u, err := url.Parse(p.URL)
 		switch {
+		case isConcealed(p.URL):
+			ck.fail("url", "is shortened: enter the whole address")
 		case err != nil || u.Host == "" || len(p.URL) > 2048:
 			ck.fail("url", "is not a web address")
 		case u.Scheme != "https":

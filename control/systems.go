@@ -16,15 +16,6 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 )
 
-// SystemKinds are all kinds of video system.
-var SystemKinds = [...]SystemKind{CiscoHTTPS, CiscoWebSocket, CiscoWebex, CiscoMacro, CiscoTMS, Poly, Feed}
-
-// Calls reports whether systems of this kind call the service, with credentials
-// that it generates; the others are called, with credentials of their own.
-func (k SystemKind) Calls() bool {
-	return k == CiscoMacro || k == CiscoTMS || k == Poly || k == Feed
-}
-
 // Systems returns a page of the video systems of a company, by name.
 func (c *Centre) Systems(ctx context.Context, actor Actor, company, after string, limit int) (Page[System], error) {
 	return listPage[System](ctx, c, actor, company, after, limit)
@@ -46,7 +37,7 @@ func (c *Centre) SaveSystem(ctx context.Context, actor Actor, s System) (System,
 		if err != nil {
 			return err
 		}
-		if err := prepareSystem(ch, o, &s); err != nil {
+		if err := prepareSystem(ch, o, &s, c.opts.PrivateHooks); err != nil {
 			return err
 		}
 		return put(ch, &s)
@@ -58,9 +49,9 @@ func (c *Centre) SaveSystem(ctx context.Context, actor Actor, s System) (System,
 }
 
 // prepareSystem brings a system into the form in which it is stored, and says
-// what is wrong with it.
-func prepareSystem(ch *change, o Org, s *System) error {
-	s.Name, s.Host, s.User = strings.TrimSpace(s.Name), strings.TrimSpace(s.Host), strings.TrimSpace(s.User)
+// what is wrong with it. private lets webhooks be inside of the server's network.
+func prepareSystem(ch *change, o Org, s *System, private bool) error {
+	s.Name, s.Host, s.User, s.URL = strings.TrimSpace(s.Name), strings.TrimSpace(s.Host), strings.TrimSpace(s.User), strings.TrimSpace(s.URL)
 	s.Fingerprint = strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(s.Fingerprint))
 	s.MAC = strings.ToLower(strings.TrimSpace(s.MAC))
 	wasEnabled := false
@@ -81,14 +72,14 @@ func prepareSystem(ch *change, o Org, s *System) error {
 		}
 	}
 	var ck checks
-	checkSystem(&ck, ch, s)
+	checkSystem(&ck, ch, s, private)
 	if s.Enabled && !wasEnabled && !o.Enabled {
 		ck.fail("enabled", "One-Touch Join is not enabled for %s yet", o.Name)
 	}
 	return ck.err()
 }
 
-func checkSystem(ck *checks, tx Tx, s *System) {
+func checkSystem(ck *checks, tx Tx, s *System, private bool) {
 	ck.text("name", s.Name, 250)
 	if !slices.Contains(SystemKinds[:], s.Kind) {
 		ck.fail("kind", "%.40q is no kind of video system", s.Kind)
@@ -113,6 +104,13 @@ func checkSystem(ck *checks, tx Tx, s *System) {
 		if s.DeviceID == "" && s.Enabled {
 			ck.fail("device_id", "is missing: the device's or workspace's ID in the Webex cloud")
 		}
+	case Webhook:
+		if s.URL == "" && s.Enabled {
+			ck.fail("url", "is missing: the address that gets the meetings")
+		}
+		if s.URL != "" {
+			ck.hookURL("url", s.URL, private)
+		}
 	}
 	if s.Host != "" {
 		ck.host("host", s.Host)
@@ -127,6 +125,7 @@ func checkSystem(ck *checks, tx Tx, s *System) {
 			ck.fail("mac", "%.40q is not a MAC address such as 00:11:22:aa:bb:cc", s.MAC)
 		}
 	}
+	ck.different(s)
 }
 
 // host demands a name or address, with or without a port, and nothing more: it
@@ -202,7 +201,7 @@ func secretOf(tx Tx, keys *Keys, kind, id, field string) (calendar.Secret, error
 }
 
 // Password returns the password of a system, or that of its group where it has
-// none of its own; it is empty if there is neither. It is for the service that
+// none of its own and is no webhook; it is empty if there is neither. It is for the service that
 // talks to the device, and checks nobody's role.
 func (c *Centre) Password(ctx context.Context, system string) (password calendar.Secret, err error) {
 	err = c.store.View(ctx, func(tx Tx) error {
@@ -211,7 +210,7 @@ func (c *Centre) Password(ctx context.Context, system string) (password calendar
 			return err
 		}
 		password, err = secretOf(tx, c.keys, "system", s.ID, passwordField)
-		if err == nil && password == "" && s.Group != "" {
+		if err == nil && password == "" && s.Group != "" && s.Kind != Webhook {
 			password, err = secretOf(tx, c.keys, "group", s.Group, passwordField)
 		}
 		return err
@@ -268,8 +267,8 @@ func (c *Centre) SetPassword(ctx context.Context, actor Actor, kind, id string, 
 			if err != nil {
 				return err
 			}
-			if s.Kind.Calls() {
-				return &InvalidError{[]FieldError{{passwordField, "is generated for a system that calls the service"}}}
+			if s.Kind.Generates() {
+				return &InvalidError{[]FieldError{{passwordField, "is generated for a system of this kind"}}}
 			}
 			return keepPassword(ch, &s, &s.HasPassword, s.Company, password)
 		case "group":
@@ -283,15 +282,15 @@ func (c *Centre) SetPassword(ctx context.Context, actor Actor, kind, id string, 
 	})
 }
 
-// NewPassword generates the password of a system that calls the service and
-// returns it. It is never given out again.
+// NewPassword generates the password of a system that calls the service, or the
+// key of a webhook, and returns it. It is never given out again.
 func (c *Centre) NewPassword(ctx context.Context, actor Actor, id string) (password calendar.Secret, err error) {
 	err = c.update(ctx, actor, "", func(ch *change) error {
 		s, err := own[System](ch, id)
 		if err != nil {
 			return err
 		}
-		if !s.Kind.Calls() {
+		if !s.Kind.Generates() {
 			return &InvalidError{[]FieldError{{passwordField, "is the device's own: set it on the device and enter it here"}}}
 		}
 		var random [16]byte // 128 bits

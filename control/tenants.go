@@ -54,10 +54,14 @@ func (c *checks) domain(field, value string) {
 // listAll reads all objects of a company that the actor may see.
 func listAll[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, company string) (out []T, err error) {
 	err = c.store.View(ctx, func(tx Tx) error {
-		if _, err := actor.org(tx, company, ReadCompany); err != nil {
+		o, err := actor.org(tx, company, ReadCompany)
+		if err != nil {
 			return err
 		}
 		out, err = all[T, P](tx, company)
+		for i := range out {
+			concealFrom[T, P](&out[i], actor, o)
+		}
 		return err
 	})
 	return out, err
@@ -66,10 +70,14 @@ func listAll[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, co
 // listPage reads a page of the objects of a company that the actor may see.
 func listPage[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, company, after string, limit int) (p Page[T], err error) {
 	err = c.store.View(ctx, func(tx Tx) error {
-		if _, err := actor.org(tx, company, ReadCompany); err != nil {
+		o, err := actor.org(tx, company, ReadCompany)
+		if err != nil {
 			return err
 		}
 		p, err = page[T, P](tx, company, after, limit)
+		for i := range p.Items {
+			concealFrom[T, P](&p.Items[i], actor, o)
+		}
 		return err
 	})
 	return p, err
@@ -82,7 +90,8 @@ func one[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, id str
 			return err
 		}
 		_, owner, _ := P(&v).place()
-		_, err := actor.org(tx, owner, ReadCompany)
+		o, err := actor.org(tx, owner, ReadCompany)
+		concealFrom[T, P](&v, actor, o)
 		return err
 	})
 	if err != nil {

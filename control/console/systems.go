@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,18 +34,7 @@ var ways = []struct {
 }{
 	{"cisco", []control.SystemKind{control.CiscoHTTPS, control.CiscoWebex, control.CiscoMacro, control.CiscoWebSocket, control.CiscoTMS}},
 	{"poly", []control.SystemKind{control.Poly}},
-	{"other", []control.SystemKind{control.Feed}},
-}
-
-// fieldsOf says which fields a kind has besides name, mailbox and group.
-var fieldsOf = map[control.SystemKind][]string{
-	control.CiscoHTTPS:     {"host", "fingerprint", "user", "password", "take_over"},
-	control.CiscoWebSocket: {"host", "fingerprint", "user", "password", "take_over"},
-	control.CiscoWebex:     {"device_id", "password", "take_over"},
-	control.CiscoMacro:     {"take_over", "quiet_alarms"},
-	control.CiscoTMS:       {"mac", "serial", "quiet_alarms"},
-	control.Poly:           {"quiet_alarms"},
-	control.Feed:           {"quiet_alarms"},
+	{"other", []control.SystemKind{control.Feed, control.Webhook}},
 }
 
 // system is a video system as pages show it.
@@ -59,15 +49,18 @@ type system struct {
 func (s system) KindName() string { return text("systems.kind." + string(s.Kind)) }
 
 // Has reports whether the kind has a field.
-func (s system) Has(field string) bool { return slices.Contains(fieldsOf[s.Kind], field) }
+func (s system) Has(field string) bool { return s.Kind.Has(field) }
 
-// Calls reports whether the system calls the service.
-func (s system) Calls() bool { return s.Kind.Calls() }
+// Generates reports whether the service generates the system's password.
+func (s system) Generates() bool { return s.Kind.Generates() }
 
 // SecretKey is the key of what the kind's password is called.
 func (s system) SecretKey() string {
-	if s.Kind == control.CiscoWebex {
+	switch s.Kind {
+	case control.CiscoWebex:
 		return "systems.token"
+	case control.Webhook:
+		return "systems.key"
 	}
 	return "systems.password"
 }
@@ -212,14 +205,21 @@ func (c *Console) showSystemForm(r *request, f *form, s control.System) error {
 func (c *Console) fillSystem(r *request, f *form, s *control.System) error {
 	s.Name, s.Group = f.get("name"), f.get("group")
 	for name, to := range map[string]*string{
-		"host": &s.Host, "fingerprint": &s.Fingerprint, "user": &s.User, "device_id": &s.DeviceID, "mac": &s.MAC, "serial": &s.Serial,
+		"host": &s.Host, "fingerprint": &s.Fingerprint, "user": &s.User, "device_id": &s.DeviceID, "mac": &s.MAC, "serial": &s.Serial, "url": &s.URL,
+		"webrtc": &s.WebRTC, "push": &s.Push, "encryption": &s.Encryption, "socket_auth": &s.SocketAuth, "token_form": &s.TokenForm,
 	} {
-		if slices.Contains(fieldsOf[s.Kind], name) {
+		if s.Kind.Has(name) {
 			*to = f.get(name)
 		}
 	}
-	s.TakeOver = f.checked("take_over") && slices.Contains(fieldsOf[s.Kind], "take_over")
-	s.QuietAlarms = f.checked("quiet_alarms") && slices.Contains(fieldsOf[s.Kind], "quiet_alarms")
+	for name, to := range map[string]*bool{"take_over": &s.TakeOver, "quiet_alarms": &s.QuietAlarms, "explicit_empty": &s.ExplicitEmpty} {
+		*to = f.checked(name) && s.Kind.Has(name)
+	}
+	for name, to := range map[string]*int{"max_bookings": &s.MaxBookings, "feedback_slot": &s.FeedbackSlot} {
+		if s.Kind.Has(name) {
+			*to = f.number(name)
+		}
+	}
 	s.Mailbox = ""
 	if address := strings.ToLower(strings.TrimSpace(f.get("mailbox"))); address != "" {
 		m, err := c.mailboxByAddress(r, address)
@@ -257,7 +257,7 @@ func (c *Console) createSystem(r *request) error {
 	case err != nil:
 		return err
 	}
-	if kind.Calls() {
+	if kind.Generates() {
 		return c.showCredentials(r, saved)
 	}
 	if secret := f.get("password"); secret != "" {
@@ -298,7 +298,8 @@ func (c *Console) editSystem(r *request) error {
 		return err
 	}
 	f := newForm("name", s.Name, "group", s.Group, "mailbox", v.Mailbox.Address, "host", s.Host, "fingerprint", s.Fingerprint, "user", s.User,
-		"device_id", s.DeviceID, "mac", s.MAC, "serial", s.Serial, "revision", revision(s.Revision))
+		"device_id", s.DeviceID, "mac", s.MAC, "serial", s.Serial, "url", s.URL, "revision", revision(s.Revision))
+	maps.Copy(f.Values, differentForm(s).Values)
 	for name, on := range map[string]bool{"take_over": s.TakeOver, "quiet_alarms": s.QuietAlarms} {
 		if on {
 			f.Values.Set(name, "on")

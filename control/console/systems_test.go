@@ -18,18 +18,19 @@ func TestEachKindOfSystemHasItsOwnFields(t *testing.T) {
 	b.follow("Add a video system")
 	assert.Equal(t, len(control.SystemKinds), b.at.Find("a.pick").Length())
 	want := map[control.SystemKind]string{
-		control.CiscoHTTPS:     "name mailbox host user password fingerprint take_over enabled",
-		control.CiscoWebSocket: "name mailbox host user password fingerprint take_over enabled",
-		control.CiscoWebex:     "name mailbox device_id password take_over enabled",
-		control.CiscoMacro:     "name mailbox take_over quiet_alarms enabled",
-		control.CiscoTMS:       "name mailbox mac serial quiet_alarms enabled",
-		control.Poly:           "name mailbox quiet_alarms enabled",
+		control.CiscoHTTPS:     "name mailbox host user password fingerprint take_over webrtc push max_bookings encryption feedback_slot enabled",
+		control.CiscoWebSocket: "name mailbox host user password fingerprint take_over webrtc max_bookings encryption socket_auth enabled",
+		control.CiscoWebex:     "name mailbox device_id password take_over webrtc max_bookings encryption enabled",
+		control.CiscoMacro:     "name mailbox take_over quiet_alarms webrtc max_bookings encryption enabled",
+		control.CiscoTMS:       "name mailbox mac serial quiet_alarms webrtc max_bookings encryption explicit_empty enabled",
+		control.Poly:           "name mailbox quiet_alarms token_form enabled",
 		control.Feed:           "name mailbox quiet_alarms enabled",
+		control.Webhook:        "name mailbox url enabled",
 	}
 	for _, kind := range control.SystemKinds {
 		b.open("systems/new?kind=" + string(kind))
 		var names []string
-		for _, n := range b.at.Find("main form input:not([type=hidden])").Nodes {
+		for _, n := range b.at.Find("main form").Find("input:not([type=hidden]), select").Nodes {
 			for _, a := range n.Attr {
 				if a.Key == "name" {
 					names = append(names, a.Val)
@@ -180,4 +181,60 @@ func TestTokens(t *testing.T) {
 	b.send("Delete Monitoring", nil)
 	assert.Equal(t, "The token was deleted.", b.at.flash())
 	assert.Zero(t, b.at.Find("table").Length())
+}
+
+func TestWebhookSystem(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mailbox("board@acme.example")
+	b := w.signIn("ann@acme.example")
+	b.open("systems/new?kind=webhook")
+	b.send("Add the video system", map[string][]string{"name": v("Board"), "mailbox": v("board@acme.example"), "url": v("http://rooms.acme.example/")})
+	assert.Contains(t, b.at.Find("#f-url-error").Text(), "https:")
+	b.send("Add the video system", map[string][]string{"url": v("https://rooms.acme.example/board?key=s3cret")})
+	assert.Equal(t, "Key", b.at.Find(".facts dt").Text(), "there is no user name")
+	key := b.at.Find("#password").Text()
+	assert.Len(t, key, 22)
+	b.open("systems")
+	b.follow("Board")
+	assert.NotContains(t, b.at.text, key, "it is shown once")
+	assert.Contains(t, b.at.text, "s3cret", "for those who may configure")
+	assert.Zero(t, b.at.Find("[name=password]").Length(), "the key is not typed")
+	page := b.at.url.Path
+	reader := w.signInAs(control.Admin)
+	reader.open(page)
+	assert.Contains(t, reader.at.text, "https://rooms.acme.example/…")
+	b.follow("New credentials")
+	b.send("New credentials", nil)
+	assert.NotEqual(t, key, b.at.Find("#password").Text())
+	b.open("audit")
+	assert.NotContains(t, b.at.text, "s3cret")
+}
+
+func TestDevicesThatDiffer(t *testing.T) {
+	w := newWorld(t, nil)
+	b := w.signIn("ann@acme.example")
+	b.open("systems/new?kind=cisco_https")
+	_, open := b.at.Find("details.more").Attr("open")
+	assert.False(t, open, "nobody needs to see it")
+	b.send("Add the video system", map[string][]string{"name": v("Board"), "enabled": nil, "max_bookings": v("1001"), "webrtc": v("off")})
+	_, open = b.at.Find("details.more").Attr("open")
+	assert.True(t, open, "what is wrong is seen")
+	assert.NotEmpty(t, b.at.Find("#f-max_bookings-error").Text())
+	b.send("Add the video system", map[string][]string{"max_bookings": v("30"), "push": v("bookingsputxml"), "feedback_slot": v("2")})
+	assert.Equal(t, "Board was added.", b.at.flash())
+	for _, want := range []string{"Joining Teams and Meet by their linksIt cannot", "Meetings at most30", "How meetings are writtenbookingsputxml, of older software", "Slot for feedback2"} {
+		assert.Contains(t, b.at.text, want)
+	}
+	b.follow("Edit")
+	assert.Equal(t, "off", b.at.Find("#f-webrtc option[selected]").AttrOr("value", ""))
+	b.send("Save", map[string][]string{"webrtc": v(""), "max_bookings": v(""), "push": v(""), "feedback_slot": v("")})
+	assert.NotContains(t, b.at.text, "Meetings at most")
+	list, err := w.centre.Systems(t.Context(), w.ann, w.acme.ID, "", 1)
+	require.NoError(t, err)
+	assert.Zero(t, list.Items[0].MaxBookings+list.Items[0].FeedbackSlot)
+
+	b.open("systems/new?kind=poly")
+	b.send("Add the video system", map[string][]string{"name": v("Fjord"), "enabled": nil, "token_form": v("split")})
+	b.follow("Done")
+	assert.Contains(t, b.at.text, "Form of the addressIn two parts, before and after the @")
 }

@@ -31,7 +31,8 @@ type controlCentre struct {
 	changed map[string]bool // companies; "" is all
 	wake    chan struct{}
 
-	followed atomic.Bool // the rooms were read once
+	followed atomic.Bool       // the rooms were read once
+	told     map[string]string // what was logged of systems that are left out; guarded by App.mu
 }
 
 func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre, error) {
@@ -197,23 +198,53 @@ func (a *App) follow(ctx context.Context) {
 			return
 		case <-a.control.wake:
 		}
-		pause := settle
+		// A change often comes with others: a system, and then its password.
+		if a.control.followed.Load() && !sleep(ctx, settle) {
+			return
+		}
 		changes := a.control.takeChanges()
 		if err := a.refresh(ctx, changes); err != nil && ctx.Err() == nil {
 			a.log.Error("the control centre's changes are not taken over yet", "error", err)
 			for company := range changes {
 				a.control.change(company)
 			}
-			pause = tryAgain
-		} else {
-			a.control.followed.Store(true)
+			if !sleep(ctx, tryAgain) {
+				return
+			}
+			continue
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
+		a.control.followed.Store(true)
+	}
+}
+
+// sleep waits, and reports whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// tellProblems logs which systems are left out, once each until that changes. One
+// that waits for its credentials is no mistake. a.mu is held.
+func (a *App) tellProblems() {
+	told := map[string]string{}
+	for id, s := range a.live.Load().systems {
+		if s.problem == nil {
+			continue
+		}
+		told[id] = s.problem.Error()
+		switch {
+		case a.control.told[id] == told[id]:
+		case errors.Is(s.problem, errIncomplete):
+			a.log.Info("a video system waits for its credentials", "system", id)
+		default:
+			a.log.Warn("a video system is left out", "system", id, "error", s.problem)
 		}
 	}
+	a.control.told = told
 }
 
 // refresh reads companies again, all of them for "", and applies what they have.
@@ -262,10 +293,6 @@ func (a *App) refresh(ctx context.Context, companies map[string]bool) error {
 		a.fleets = before
 		return err
 	}
-	for id, s := range a.live.Load().systems {
-		if s.problem != nil {
-			a.log.Warn("a video system is left out", "system", id, "error", s.problem)
-		}
-	}
+	a.tellProblems()
 	return nil
 }

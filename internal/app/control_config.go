@@ -49,7 +49,7 @@ type ControlConfig struct {
 	// OIDC is where users have accounts to sign in with.
 	OIDC OIDCConfig `json:"oidc"`
 	// PrivateWebhooks lets companies name addresses inside of this server's own
-	// network for alarms.
+	// network, for alarms and for video systems that are webhooks.
 	PrivateWebhooks bool `json:"private_webhooks"`
 	// Folders are the folders below which iCalendar folders may be read.
 	Folders []string `json:"folders"`

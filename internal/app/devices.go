@@ -63,7 +63,8 @@ type Device struct {
 	// NoPollAlarm says that a Poly device may be silent for longer.
 	NoPollAlarm bool `json:"no_poll_alarm"`
 
-	webex Webex // what Webex names
+	webex     Webex // what Webex names
+	ofCompany bool  // the address is a company's own: it may not lead into the server's network
 }
 
 // Builder makes the endpoint of a device. The password is already in Password,
@@ -306,7 +307,7 @@ func newFeed(s *Site, room string, d Device) (otj.Endpoint, error) {
 	return e, nil
 }
 
-func newWebhook(_ *Site, room string, d Device) (otj.Endpoint, error) {
+func newWebhook(s *Site, room string, d Device) (otj.Endpoint, error) {
 	switch {
 	case d.Address == "":
 		return nil, member("address", `a webhook needs an "address": the https:// URL that gets the meetings`)
@@ -314,6 +315,9 @@ func newWebhook(_ *Site, room string, d Device) (otj.Endpoint, error) {
 		return nil, fmt.Errorf(`a webhook needs a "password", "password_file" or "password_env" of %d characters or more, which signs what it gets; otj secret makes one`, minSecret)
 	}
 	opts := &feed.WebhookOptions{Name: room}
+	if d.ofCompany {
+		opts.Client = s.hooks
+	}
 	if d.CAFile != "" {
 		var err error
 		if opts.Client, err = clientFor(d.CAFile, 10*time.Second); err != nil {

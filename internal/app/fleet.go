@@ -25,6 +25,9 @@ func fleetConfig(f *control.Fleet, base *Config) *Config {
 			Name: f.Org.Name + " / " + s.Name, Settings: f.Groups[s.Group].Settings.Over(c.Settings), Device: deviceOfSystem(s),
 			system: s.ID, title: s.Name, paused: s.Paused, quiet: s.QuietAlarms, problem: unsound,
 		}
+		if s.Password == "" && s.Kind != control.CiscoMacro && r.problem == nil {
+			r.problem = fmt.Errorf("%w: %s", errIncomplete, missing[s.Kind.Generates()])
+		}
 		mailbox, ok := f.Mailboxes[s.Mailbox]
 		if !ok {
 			r.problem = errors.New("it has no mailbox: choose one")
@@ -84,13 +87,24 @@ var kinds = map[control.SystemKind]Device{
 	control.CiscoTMS:       {Type: "cisco", Via: "tms"},
 	control.Poly:           {Type: "poly"},
 	control.Feed:           {Type: "feed"},
+	control.Webhook:        {Type: "webhook"},
 }
+
+// errIncomplete is the problem of a system whose set-up goes on.
+var errIncomplete = errors.New("it has no credentials yet")
+
+// missing says what to do, by whether credentials are generated.
+var missing = map[bool]string{true: "generate them on the system's page", false: "enter the device's password or token, for the system or its group"}
 
 func deviceOfSystem(s control.FleetSystem) Device {
 	d := kinds[s.Kind]
 	d.Address, d.Username, d.Password = s.Host, s.DeviceUser, s.Password
 	d.Fingerprint, d.TakeOver, d.Serial, d.MAC = s.Fingerprint, s.TakeOver, s.Serial, s.MAC
+	d.Push, d.WebRTC, d.Encryption, d.MaxBookings, d.FeedbackSlot = s.Push, s.WebRTC, s.Encryption, s.MaxBookings, s.FeedbackSlot
+	d.SocketAuth, d.ExplicitEmpty, d.Token = s.SocketAuth, s.ExplicitEmpty, s.TokenForm
 	switch s.Kind {
+	case control.Webhook:
+		d.Address, d.ofCompany = s.URL, true
 	case control.CiscoMacro:
 		d.ID = s.ID
 	case control.CiscoWebex:

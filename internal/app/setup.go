@@ -13,6 +13,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
+	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
 	"github.com/onetouchjoin/onetouchjoin/internal/jsonc"
 	"github.com/onetouchjoin/onetouchjoin/otj"
@@ -145,6 +146,12 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 				Lines: []string{"user name     " + d.Username, "as JSON       " + base.JoinPath("/v1/meetings").String(), "as iCalendar  " + base.JoinPath("/v1/calendar.ics").String()}},
 			{Title: "A client that wants OAuth gets its token here. docs/writing-an-endpoint.md describes all three.", Where: atDevice,
 				Lines: []string{base.JoinPath("/oauth/token").String()}},
+		}
+	case d.Type == "webhook":
+		steps = []control.SetupStep{
+			{Title: fmt.Sprintf("Let the program at the webhook's address take a POST with all meetings of %s as JSON, whenever they change, and answer with a status of 200 to 299.", room), Where: atDevice},
+			{Title: "Let it check who sends: the key is " + i.password + ". docs/writing-an-endpoint.md describes the message.", Where: atDevice,
+				Lines: []string{"signature  " + feed.SignatureHeader + ": the hex HMAC-SHA256, with the key, of the timestamp, a full stop and the body", "timestamp  " + feed.TimestampHeader + ": seconds since 1970; refuse old ones"}},
 		}
 	default:
 		steps = []control.SetupStep{{Title: fmt.Sprintf("Nothing has to be set at the device of %s.", room), Done: true}}

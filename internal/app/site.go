@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
@@ -44,6 +45,8 @@ type SiteConfig struct {
 	// PolyAuth are the schemes that Poly devices are offered, in this order:
 	// NTLM, which needs TLS here, and Basic.
 	PolyAuth []poly.Scheme `json:"poly_auth"`
+
+	privateHooks bool // ControlConfig.PrivateWebhooks
 }
 
 // devices is where devices call: Site, completed by what the control centre has
@@ -56,6 +59,7 @@ func (c *Config) devices() SiteConfig {
 	if s.State == "" {
 		s.State = c.Control.Data
 	}
+	s.privateHooks = c.Control.PrivateWebhooks
 	if s.Listen == "" {
 		s.HTTP = c.Control.HTTP
 		if s.URL == "" {
@@ -78,6 +82,7 @@ type Site struct {
 	poly     *poly.Server
 	ntlmKey  []byte // of its credentials; nil without NTLM
 	feed     *feed.Server
+	hooks    *http.Client // for the webhooks of companies
 
 	mu     sync.Mutex
 	remove map[string]func() // takes a device off its server, by the device
@@ -95,7 +100,7 @@ const (
 )
 
 func newSite(c SiteConfig) (*Site, error) {
-	s := &Site{config: c, feed: feed.New(nil), remove: map[string]func(){}, webex: map[Webex]*organization{}, codes: map[string]calendar.Secret{}}
+	s := &Site{config: c, feed: feed.New(nil), hooks: control.HookClient(c.privateHooks, nil), remove: map[string]func(){}, webex: map[Webex]*organization{}, codes: map[string]calendar.Secret{}}
 	var err error
 	if s.manager, err = cisco.NewManager(nil); err != nil {
 		return nil, err

@@ -273,7 +273,7 @@ func TestSetup(t *testing.T) {
 		"TMS":     {"xConfiguration Provisioning ExternalManager Address: otj.fabrikam.example:8443", "ExternalManager Path: tms/SECRET", "Provisioning Mode: TMS"},
 		"Poly":    {"https://otj.fabrikam.example:8443/EWS/Exchange.asmx", "poly-1", `calendarserver "otj.fabrikam.example:8443"`, `calendarpassword "SECRET"`, `exchange.auth.userName="poly-1"`},
 		"Feed":    {"https://otj.fabrikam.example:8443/v1/meetings", "feed-1"},
-		"Webhook": {"Nothing has to be set"},
+		"Webhook": {"Let the program at the webhook's address"},
 	} {
 		var out bytes.Buffer
 		require.NoError(t, c.Setup(t.Context(), room, false, &out), room)
