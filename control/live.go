@@ -57,6 +57,9 @@ type LiveState struct {
 	// Agent what it called itself. Both are zero for others.
 	LastCall time.Time
 	Agent    string
+	// Offered says that the device has to call, and has not since its meetings last
+	// changed: its screen may still show those before.
+	Offered bool
 	// Awaited says that the device has to call, and has not since the service
 	// started: nobody knows what is on its screen.
 	Awaited bool

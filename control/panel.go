@@ -29,12 +29,15 @@ type SystemLive struct {
 	Sources []otj.SourceStatus `json:"sources"`
 	Alarms  []otj.Alarm        `json:"alarms"`
 
-	// Planned is when the screen was worked out, Shown when the device last had
-	// it, and NextTry when the next attempt is after a failure. UTC, zero for
+	// Planned is when the screen was worked out, Shown when the device last was
+	// given it, and NextTry when the next attempt is after a failure. UTC, zero for
 	// never.
 	Planned  time.Time `json:"planned,omitzero"`
 	Shown    time.Time `json:"shown,omitzero"`
 	UpToDate bool      `json:"up_to_date"`
+	// Offered says that the device has to call, and has not since its meetings last
+	// changed: its screen may still show those before.
+	Offered bool `json:"offered,omitempty"`
 	// Awaited says that the device has to call, and has not since the service
 	// started: nobody knows what is on its screen.
 	Awaited bool      `json:"awaited,omitempty"`
@@ -119,7 +122,7 @@ func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v 
 	if v.Alarms == nil {
 		v.Alarms = []otj.Alarm{}
 	}
-	v.LastCall, v.Agent, v.Awaited = h.live.LastCall, h.live.Agent, h.live.Awaited
+	v.LastCall, v.Agent, v.Awaited, v.Offered = h.live.LastCall, h.live.Agent, h.live.Awaited, h.live.Offered
 	v.Screen = screen(room.Meetings, seen)
 	titles := map[string]string{}
 	for _, m := range v.Screen {

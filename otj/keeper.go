@@ -25,6 +25,7 @@ type keeper struct {
 	feeds   []*feed
 	retired bool // the room is gone: the device is cleared
 	forced  bool // Show although nothing has changed, and at once
+	pleaded bool // the device itself has asked for that
 	status  RoomStatus
 	alarms  alarms
 	since   time.Time // when the room got its calendars
@@ -38,7 +39,7 @@ type keeper struct {
 	retryAt  time.Time // no Show before, unless forced
 	asked    bool      // retryAt is what the device has asked for: not even then
 	reassert time.Time // Show then, whatever has changed
-	restless int       // forced Shows in short order
+	restless int       // Shows in short order that the device has asked for
 	shownAt  time.Time // last call of Show
 	watching *watching
 	broken   bool // the last plan could not be made, since the adapter panicked
@@ -87,12 +88,20 @@ func (k *keeper) ask() {
 	}
 }
 
-// force asks for a Show.
+// force asks for a Show, for somebody.
 func (k *keeper) force() {
 	k.mu.Lock()
 	k.forced = true
 	k.mu.Unlock()
 	k.ask()
+}
+
+// plead is force for the device, which may do so without end.
+func (k *keeper) plead() {
+	k.mu.Lock()
+	k.pleaded = true
+	k.mu.Unlock()
+	k.force()
 }
 
 // storeKey names the device in the Store.
@@ -171,7 +180,7 @@ func (k *keeper) step(ctx context.Context) (next time.Time, done bool) {
 	}
 	sum := digestOf(meetings)
 	k.mu.Lock()
-	forced := k.forced
+	forced, pleaded := k.forced, k.pleaded
 	k.status.UpToDate = k.state.Digest == sum && !forced
 	k.mu.Unlock()
 	due := forced || k.state.Digest != sum || !now.Before(k.reassert)
@@ -179,7 +188,7 @@ func (k *keeper) step(ctx context.Context) (next time.Time, done bool) {
 		if forced && !k.asked {
 			k.retryAt = time.Time{} // somebody thinks that the device can be reached now
 		}
-		if wait := k.notBefore(forced); wait.After(now) {
+		if wait := k.notBefore(forced, pleaded); wait.After(now) {
 			return earlier(next, wait), false
 		}
 		k.show(ctx, c, meetings, sum)
@@ -318,28 +327,32 @@ func (k knownFinder) Find(ev *calendar.Event) (rules.Match, bool) {
 func (k knownFinder) Why(ev *calendar.Event) string { return k[ev].why }
 
 // notBefore is the earliest time of the next Show.
-func (k *keeper) notBefore(forced bool) time.Time {
+func (k *keeper) notBefore(forced, pleaded bool) time.Time {
 	if !forced || k.shownAt.IsZero() {
 		return k.retryAt
 	}
-	// An endpoint that asks for a Show after each Show is slowed down.
-	gap := min(time.Second<<min(k.restless, 20), k.svc.opts.RetryMax)
+	gap := time.Second
+	if pleaded {
+		// An endpoint that asks for a Show after each Show is slowed down.
+		gap = min(time.Second<<min(k.restless, 20), k.svc.opts.RetryMax)
+	}
 	if at := k.shownAt.Add(gap); at.After(k.retryAt) {
 		return at
 	}
 	return k.retryAt
 }
 
-// restlessAfter is how many forced Shows in short order raise an alarm.
+// restlessAfter is how many Shows in short order, which the device has asked for,
+// raise an alarm.
 const restlessAfter = 6
 
 func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum string) {
 	k.mu.Lock()
-	forced := k.forced
-	k.forced = false
+	pleaded := k.pleaded
+	k.forced, k.pleaded = false, false
 	k.mu.Unlock()
 	now := time.Now()
-	if forced && now.Sub(k.shownAt) < k.svc.opts.RetryMax {
+	if pleaded && now.Sub(k.shownAt) < k.svc.opts.RetryMax {
 		k.restless++
 	} else if now.Sub(k.shownAt) >= k.svc.opts.RetryMax {
 		k.restless = 0
@@ -393,7 +406,7 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	k.state = State{Digest: sum, ShownAt: k.shownAt.UTC()}
 	k.stored(k.svc.opts.Store.Save(ctx, c.room.key(), k.state))
 	if changed {
-		log.Info("device shows its meetings", "meetings", len(meetings))
+		log.Info("device was given its meetings", "meetings", len(meetings)) // one that fetches them may still have to
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -402,6 +415,9 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	}
 	k.status.Error, k.status.NextTry = "", time.Time{}
 	k.status.Shown, k.status.UpToDate = k.state.ShownAt, !k.forced
+	if changed {
+		k.status.Changed = k.status.Shown
+	}
 }
 
 // kinds are the alarms of the sentinel errors.
@@ -505,7 +521,7 @@ func (k *keeper) watch(ctx context.Context, e Endpoint, w Watcher) *watching {
 			started := time.Now()
 			// One that goes on for a while works again.
 			works := time.AfterFunc(watchWorks, func() { k.raise(AlarmWatch, "") })
-			err := k.svc.guard("the adapter of the device", func() error { return w.Watch(ctx, k.force) })
+			err := k.svc.guard("the adapter of the device", func() error { return w.Watch(ctx, k.plead) })
 			works.Stop()
 			if ctx.Err() != nil {
 				return
@@ -519,7 +535,7 @@ func (k *keeper) watch(ctx context.Context, e Endpoint, w Watcher) *watching {
 				return
 			case <-time.After(k.svc.retry(failures)):
 			}
-			k.force() // what happened in the meantime is not known
+			k.plead() // what happened in the meantime is not known
 		}
 	}()
 	return r

@@ -212,8 +212,8 @@ func (s *Service) Set(rooms []Room) error {
 }
 
 // Wake reads the calendars of a room again and calls Show of its endpoint,
-// whether anything has changed or not. It returns false if there is no such
-// room, and does not wait.
+// whether anything has changed or not, a second after the last call at the
+// earliest. It returns false if there is no such room, and does not wait.
 func (s *Service) Wake(room string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -206,8 +206,13 @@ func TestServiceUnchangedPlanIsNotShownAgainButReasserted(t *testing.T) {
 		assert.Equal(b.t, 1, s.Shows())
 		assert.GreaterOrEqual(b.t, b.cal.count("mb"), 15)
 		assert.LessOrEqual(b.t, b.cal.count("mb"), 20)
+		first := b.status("room")
+		assert.Equal(b.t, first.Shown, first.Changed)
 		after(6 * time.Minute)
 		assert.Equal(b.t, 2, s.Shows())
+		again := b.status("room")
+		assert.True(b.t, again.Shown.After(first.Shown))
+		assert.Equal(b.t, first.Changed, again.Changed)
 	})
 }
 
@@ -532,6 +537,20 @@ func TestServiceRestlessDevice(t *testing.T) {
 		assert.Contains(b.t, b.alarms("room"), otj.AlarmRestless)
 		after(time.Hour)
 		assert.Equal(b.t, "one two", titles(s), "and in the end it is right")
+	})
+}
+
+// Somebody who asks again and again, to try a device with meetings, is not taken
+// for a restless device, and waits for a second at most.
+func TestServiceWokenOften(t *testing.T) {
+	inBubble(t, nil, func(b *bench, s *endpointtest.Screen) {
+		shows := s.Shows()
+		for i := range 30 {
+			b.svc.Wake("room")
+			after(time.Second)
+			assert.Equal(b.t, shows+i+1, s.Shows())
+		}
+		assert.NotContains(b.t, b.alarms("room"), otj.AlarmRestless)
 	})
 }
 
@@ -884,7 +903,7 @@ func TestServiceOnReportAndLogs(t *testing.T) {
 		b.cal.set("mb", nil, meeting("TopSecret", time.Hour))
 		after(2 * time.Minute)
 		assert.Equal(b.t, "room 2\nroom 1\n", reports.String())
-		assert.Contains(b.t, b.logs.String(), "device shows its meetings")
+		assert.Contains(b.t, b.logs.String(), "device was given its meetings")
 		assert.NotContains(b.t, b.logs.String(), "TopSecret")
 	})
 }

@@ -31,9 +31,12 @@ type RoomStatus struct {
 	NoButton []Note    `json:"no_button"`
 	Skipped  []Note    `json:"skipped"`
 
-	// Shown is when Show last succeeded, UpToDate whether that was with
-	// Meetings, and NextTry when Show is called again after a failure.
+	// Shown is when Show last succeeded, Changed when it last did with other
+	// meetings than before, UpToDate whether that was with Meetings, and NextTry
+	// when Show is called again after a failure. A device that fetches its meetings
+	// has them from its next call on, and not before.
 	Shown    time.Time `json:"shown,omitzero"`
+	Changed  time.Time `json:"changed,omitzero"`
 	UpToDate bool      `json:"up_to_date"`
 	NextTry  time.Time `json:"next_try,omitzero"`
 	// Error is that of the last Show, empty if it succeeded.

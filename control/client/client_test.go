@@ -47,7 +47,7 @@ func (live) Check(context.Context, string) ([]readiness.Finding, error) {
 	return []readiness.Finding{{Check: "device", Result: readiness.Pass}}, nil
 }
 func (live) Quota(string) (control.Quota, error) { return control.Quota{}, control.ErrNotFound }
-func (live) Network() readiness.Network { return readiness.Network{Service: "https://otj.example.com"} }
+func (live) Network() readiness.Network          { return readiness.Network{Service: "https://otj.example.com"} }
 
 func start(t *testing.T) (*client.Client, control.Org) {
 	keys, err := control.NewKeys()

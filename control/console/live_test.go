@@ -194,6 +194,12 @@ func TestRoomWhoseDeviceIsBehind(t *testing.T) {
 		assert.NotContains(t, b.at.text, "On the room's screen now")
 	}
 	assert.Contains(t, b.at.text, "has not asked for its meetings yet")
+	offered := full(now)
+	offered.Room.Alarms, offered.Offered, offered.LastCall = nil, true, now.Add(-time.Minute)
+	live.states[systems[1].ID] = offered
+	b.open("rooms/" + systems[1].ID)
+	assert.Contains(t, b.at.text, "What the room's screen should show")
+	assert.Contains(t, b.at.text, "it gets them when it calls next")
 	b.open("rooms/" + systems[0].ID)
 	assert.Equal(t, 2, strings.Count(b.at.text, "refuses the account"), "as the reason and as the alarm, not a third time")
 }

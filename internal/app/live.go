@@ -102,6 +102,7 @@ func (l *liveOf) State(system string) (control.LiveState, error) {
 	if c, ok := s.endpoint.(caller); ok {
 		out.LastCall, out.Agent = c.LastCall()
 		out.Awaited = out.LastCall.IsZero()
+		out.Offered = out.LastCall.Before(status.Changed)
 	}
 	return out, nil
 }

@@ -299,14 +299,19 @@ func TestLiveOfCallingDevices(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		return resp.StatusCode
 	}
+	f.upToDate(quay)
+	state, err := f.live.State(quay.ID)
+	require.NoError(t, err)
+	assert.True(t, state.Offered, "up to date is what it was offered, and not what it has")
 	assert.Equal(t, http.StatusOK, call("/v1/meetings", quay.User, quaySecret))
 	call("/EWS/Exchange.asmx", pier.User, pierSecret)
-	_, err := tms.CallManager(ctx, c.Control.URL+"/tms/"+string(path), "Boot", true)
+	_, err = tms.CallManager(ctx, c.Control.URL+"/tms/"+string(path), "Boot", true)
 	require.NoError(t, err)
 	for _, s := range []control.System{loft, pier, quay} {
 		state, err := f.live.State(s.ID)
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now(), state.LastCall, time.Minute, s.Name)
+		assert.False(t, state.Offered, s.Name)
 		assert.NotEmpty(t, state.Agent, s.Name)
 		assert.Equal(t, readiness.Pass, check(s), s.Name)
 		_, done := setup(s)
