@@ -22,6 +22,8 @@ type Centre struct {
 	keys  *Keys
 	opts  Options
 	hooks *poster
+
+	previews previews
 }
 
 // Options are what a Centre takes besides its store and keys. The zero value
@@ -66,7 +68,7 @@ func New(store Store, keys *Keys, opts *Options) (*Centre, error) {
 	if store == nil || keys == nil {
 		return nil, errors.New("a control centre needs a store and keys")
 	}
-	c := &Centre{store: store, keys: keys}
+	c := &Centre{store: store, keys: keys, previews: previews{byID: map[string]*running{}}}
 	if opts != nil {
 		c.opts = *opts
 		c.opts.Folders = slices.Clone(opts.Folders)

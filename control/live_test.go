@@ -30,6 +30,7 @@ type fakeLive struct {
 	woken    []string
 	tests    []otj.Meeting
 	reads    int
+	hold     chan struct{} // unless nil, calendars are read once it is closed
 }
 
 func newLive() *fakeLive {
@@ -55,6 +56,12 @@ func (f *fakeLive) set(system string, change func(*control.LiveState)) {
 }
 
 func (f *fakeLive) Events(ctx context.Context, mailbox string, w calendar.Window) ([]calendar.Event, error) {
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++

@@ -83,24 +83,45 @@ type previewRoom struct {
 // progress, which may be nil, as it goes, and keeps nothing of what it has read.
 // A calendar that cannot be read is in the result.
 func (c *Centre) PreviewChange(ctx context.Context, actor Actor, draft Processing, progress func(done, total int)) (Change, error) {
-	o, after, err := c.draft(ctx, actor, &draft)
+	look, err := c.look(ctx, actor, draft)
 	if err != nil {
 		return Change{}, err
 	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	return look.run(ctx, progress)
+}
+
+// look is a preview that can begin: the draft is sound, and the actor may see what
+// it shows.
+type look struct {
+	centre        *Centre
+	company       string
+	before, after *rules.Engine
+	rooms         map[string][]previewRoom // by mailbox
+	subjects      bool
+}
+
+func (c *Centre) look(ctx context.Context, actor Actor, draft Processing) (*look, error) {
+	o, after, err := c.draft(ctx, actor, &draft)
+	if err != nil {
+		return nil, err
+	}
 	if c.opts.Live == nil {
-		return Change{}, ErrNoService
+		return nil, ErrNoService
 	}
 	// Whoever may only look must not keep the calendars busy.
 	if !actor.may(Configure, o) {
-		return Change{}, &DeniedError{Configure, o.Name}
+		return nil, &DeniedError{Configure, o.Name}
 	}
 	seen, err := c.subjects(ctx, actor, o, "processing", o.ID, "preview")
 	if err != nil {
-		return Change{}, err
+		return nil, err
 	}
 	old, rooms, err := c.previewRooms(ctx, o.ID, &draft)
 	if err != nil {
-		return Change{}, err
+		return nil, err
 	}
 	before := after
 	if old.Rules != draft.Rules || old.PreferMeet != draft.PreferMeet || !slices.Equal(old.OwnDomains, draft.OwnDomains) {
@@ -108,19 +129,21 @@ func (c *Centre) PreviewChange(ctx context.Context, actor Actor, draft Processin
 			before = rules.Default() // rules that an older version took
 		}
 	}
-	mailboxes := make([]string, 0, len(rooms))
-	for m := range rooms {
+	return &look{c, o.ID, before, after, rooms, seen}, nil
+}
+
+// run reads the calendars and compares.
+func (l *look) run(ctx context.Context, progress func(done, total int)) (Change, error) {
+	mailboxes := make([]string, 0, len(l.rooms))
+	for m := range l.rooms {
 		mailboxes = append(mailboxes, m)
 	}
 	slices.Sort(mailboxes)
-	if progress == nil {
-		progress = func(int, int) {}
-	}
 	progress(0, len(mailboxes))
 
 	var mu sync.Mutex
 	var list []RoomChange
-	out := Change{Rooms: []RoomChange{}, Count: map[ChangeWhat]int{}, SubjectsHidden: !seen}
+	out := Change{Rooms: []RoomChange{}, Count: map[ChangeWhat]int{}, SubjectsHidden: !l.subjects}
 	next, read := 0, 0
 	var wg sync.WaitGroup
 	for range min(previewReaders, len(mailboxes)) {
@@ -134,7 +157,7 @@ func (c *Centre) PreviewChange(ctx context.Context, actor Actor, draft Processin
 				mailbox := mailboxes[next]
 				next++
 				mu.Unlock()
-				changes, shown := c.previewMailbox(ctx, mailbox, rooms[mailbox], before, after)
+				changes, shown := l.centre.previewMailbox(ctx, mailbox, l.rooms[mailbox], l.before, l.after)
 				mu.Lock()
 				list = append(list, changes...)
 				out.Meetings += shown
@@ -148,7 +171,7 @@ func (c *Centre) PreviewChange(ctx context.Context, actor Actor, draft Processin
 	if err := ctx.Err(); err != nil {
 		return Change{}, fmt.Errorf("preview: %w", err)
 	}
-	out.take(list, seen)
+	out.take(list, l.subjects)
 	return out, nil
 }
 

@@ -174,6 +174,8 @@ func (s *Server) fail(err error) error {
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, control.ErrStale):
 		return huma.Error412PreconditionFailed("somebody else has changed the object meanwhile; read it again")
+	case errors.Is(err, control.ErrBusy):
+		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, control.ErrNoService), errors.Is(err, control.ErrNoApplication):
 		return huma.Error503ServiceUnavailable(err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -193,6 +193,14 @@ func TestContract(t *testing.T) {
 					r.path = strings.ReplaceAll(r.path, id, "nobodyknows")
 				}
 			case 409:
+				if o.OperationID == "start-preview" {
+					w = newWorld(t) // of which one goes on
+					server = w.server
+					w.live.hold = make(chan struct{})
+					defer close(w.live.hold)
+					r = w.sound(o, n)
+					require.Equal(t, 202, w.send(server, o, r).StatusCode)
+				}
 				require.Less(t, w.send(server, o, r).StatusCode, 300, o.name())
 				if o.method == "PUT" || o.method == "PATCH" { // give it the name of another one
 					w = fresh()
@@ -219,6 +227,9 @@ func TestContract(t *testing.T) {
 			case 500:
 				if slices.Contains([]string{"get-me", "check-rules", "list-rules", "edit-rules", "import-rules", "preview-settings"}, o.OperationID) {
 					continue // they ask nobody
+				}
+				if o.plural() == "previews" {
+					continue // another Centre has no previews
 				}
 				c, err := control.New(failing{w.store, &broken}, keys(), &control.Options{Live: w.live, Consent: consent{}})
 				require.NoError(t, err)

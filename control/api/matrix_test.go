@@ -92,6 +92,7 @@ var bodies = map[string]string{
 	"PUT /alarm-hooks/{id}":               `{"name": "Ops", "url": "https://alarms.example.com/"}`,
 	"PUT /orgs/{org}/processing":          `{"settings": ` + settings + `}`,
 	"POST /orgs/{org}/processing/preview": `{"settings": ` + settings + `}`,
+	"POST /orgs/{org}/processing/previews": `{"settings": ` + settings + `}`,
 	"POST /settings/preview":              settings,
 	"PUT /systems/{id}/password":          `{"password": "x"}`,
 	"PUT /groups/{id}/password":           `{"password": "x"}`,

@@ -16,6 +16,18 @@ type RuleText struct {
 	Rules string `json:"rules" required:"true" doc:"A list of rules, JSON with comments"`
 }
 
+// begunPreview is the answer of a preview that has begun.
+type begunPreview struct {
+	Location string `header:"Location" doc:"Where to ask how far it is"`
+	Body     control.Preview
+}
+
+// previewState says how far a preview is.
+type previewState struct {
+	RetryAfter int `header:"Retry-After" doc:"Seconds until it is worth asking again, while it goes on"`
+	Body       control.Preview
+}
+
 func (s *Server) processing() {
 	const tag = "Rules and settings"
 	register(s, op(http.MethodGet, "/orgs/{org}/processing", "get-processing", "Read how invites are processed and shown", tag, 200),
@@ -37,7 +49,7 @@ func (s *Server) processing() {
 			p, err := s.centre.SaveProcessing(ctx, actorOf(ctx), in.Body)
 			return &item[control.Processing]{etag(p.Revision), p}, err
 		})
-	register(s, withBody(op(http.MethodPost, "/orgs/{org}/processing/preview", "preview-processing", "What would change on the screens today; reads all calendars, which may take minutes", tag, 200), rulesBody),
+	register(s, withBody(op(http.MethodPost, "/orgs/{org}/processing/preview", "preview-processing", "What would change on the screens today; reads all calendars, which may take minutes: start-preview answers at once", tag, 200), rulesBody),
 		func(ctx context.Context, in *struct {
 			OrgInput
 			Body control.Processing
@@ -45,6 +57,30 @@ func (s *Server) processing() {
 			in.Body.Meta, in.Body.Company = control.Meta{}, in.Org
 			v, err := s.centre.PreviewChange(ctx, actorOf(ctx), in.Body, nil)
 			return &result[control.Change]{v}, err
+		})
+	start := withBody(op(http.MethodPost, "/orgs/{org}/processing/previews", "start-preview", "Begin to find out what would change on the screens today", tag, 202, http.StatusConflict), rulesBody)
+	start.Description = "The calendars of all rooms are read, which may take minutes. The answer comes at once; ask at /previews/{id} how far it is, until it has ended. Two of a company may go on at a time, and five that have ended are kept, for ten minutes."
+	register(s, start, func(ctx context.Context, in *struct {
+		OrgInput
+		Body control.Processing
+	}) (*begunPreview, error) {
+		in.Body.Meta, in.Body.Company = control.Meta{}, in.Org
+		p, err := s.centre.StartPreview(ctx, actorOf(ctx), in.Body)
+		return &begunPreview{"/api/" + Version + "/previews/" + p.ID, p}, err
+	})
+	ask := op(http.MethodGet, "/previews/{id}", "get-preview", "How far a preview is, or what it has found", tag, 200)
+	ask.Description = "\"done\" of \"total\" calendars are read. While it goes on there is no \"ended\", and Retry-After says when to ask again; then there is \"result\" or \"error\"."
+	register(s, ask, func(ctx context.Context, in *IDInput) (*previewState, error) {
+		p, err := s.centre.Preview(ctx, actorOf(ctx), in.ID)
+		out := &previewState{Body: p}
+		if p.Ended.IsZero() {
+			out.RetryAfter = 1
+		}
+		return out, err
+	})
+	register(s, op(http.MethodDelete, "/previews/{id}", "stop-preview", "End a preview, and forget what it has found", tag, 204),
+		func(ctx context.Context, in *IDInput) (*struct{}, error) {
+			return nil, s.centre.StopPreview(ctx, actorOf(ctx), in.ID)
 		})
 	register(s, op(http.MethodPost, "/settings/preview", "preview-settings", "What settings make of an invented day", tag, 200),
 		func(_ context.Context, in *struct{ Body otj.Settings }) (*result[control.Screen], error) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,6 +116,15 @@ func newWorldOn(t *testing.T, store control.Store, with ...func(*control.Options
 	require.NoError(t, err)
 	hook, err := w.centre.SaveAlarmHook(ctx, as, control.AlarmHook{Company: w.acme.ID, Name: "Ops", URL: "https://127.0.0.1:1/otj"})
 	require.NoError(t, err)
+	processing, err := w.centre.Processing(ctx, as, w.acme.ID)
+	require.NoError(t, err)
+	preview, err := w.centre.StartPreview(ctx, as, processing)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		p, err := w.centre.Preview(ctx, as, preview.ID)
+		return err == nil && !p.Ended.IsZero()
+	}, 10*time.Second, time.Millisecond)
+	w.ids["previews"] = preview.ID
 	for plural, m := range map[string]control.Meta{
 		"alarm-hooks": hook.Meta, "orgs": w.acme.Meta, "tenants": tenant.Meta, "providers": provider.Meta, "mailboxes": mailbox.Meta, "groups": group.Meta, "systems": system.Meta,
 	} {
@@ -232,10 +242,18 @@ func (w *world) memberOf(org control.Org, home string, mask int) control.User {
 }
 
 // live is a running service that keeps every system and has little to say.
-type live struct{}
+type live struct {
+	hold chan struct{} // calendars are read once it is closed
+}
 
 func (*live) State(string) (control.LiveState, error) { return control.LiveState{}, nil }
-func (*live) Events(context.Context, string, calendar.Window) ([]calendar.Event, error) {
+func (l *live) Events(ctx context.Context, _ string, _ calendar.Window) ([]calendar.Event, error) {
+	if l.hold != nil {
+		select {
+		case <-l.hold:
+		case <-ctx.Done():
+		}
+	}
 	return nil, nil
 }
 func (*live) Dials(string, rules.Address) (bool, error)                  { return true, nil }

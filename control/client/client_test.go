@@ -150,6 +150,11 @@ func TestSetUpOfACompany(t *testing.T) {
 	change, err := c.PreviewChange(ctx, processing)
 	require.NoError(t, err)
 	assert.Equal(t, 1, change.Looked)
+	var seen []string
+	watched, err := c.WatchPreview(ctx, processing, func(done, total int) { seen = append(seen, fmt.Sprintf("%d/%d", done, total)) })
+	require.NoError(t, err)
+	assert.Equal(t, change, watched)
+	assert.Equal(t, "1/1", seen[len(seen)-1])
 	processing, err = c.ChangeProcessing(ctx, processing)
 	require.NoError(t, err)
 	assert.Contains(t, processing.Rules, "// ours")

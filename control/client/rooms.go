@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/readiness"
@@ -64,6 +66,49 @@ func (c *Client) ChangeProcessing(ctx context.Context, p control.Processing) (co
 // stored. It may take minutes.
 func (c *Client) PreviewChange(ctx context.Context, p control.Processing) (control.Change, error) {
 	return fetch[control.Change](ctx, c, http.MethodPost, inOrg(p.Company, "processing/preview"), "", p)
+}
+
+// StartPreview begins a PreviewChange that goes on by itself: Preview says how far
+// it is.
+func (c *Client) StartPreview(ctx context.Context, p control.Processing) (control.Preview, error) {
+	return fetch[control.Preview](ctx, c, http.MethodPost, inOrg(p.Company, "processing/previews"), "", p)
+}
+
+// Preview says how far a preview is, or what it has found.
+func (c *Client) Preview(ctx context.Context, id string) (control.Preview, error) {
+	return fetch[control.Preview](ctx, c, http.MethodGet, "/previews/"+url.PathEscape(id), "", nil)
+}
+
+// StopPreview ends a preview and forgets what it has found.
+func (c *Client) StopPreview(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/previews/"+url.PathEscape(id), "", nil, nil)
+}
+
+// WatchPreview is PreviewChange that asks how far it is, once a second in the end,
+// and calls progress with that.
+func (c *Client) WatchPreview(ctx context.Context, p control.Processing, progress func(done, total int)) (control.Change, error) {
+	v, err := c.StartPreview(ctx, p)
+	if err != nil {
+		return control.Change{}, err
+	}
+	defer func() { _ = c.StopPreview(context.WithoutCancel(ctx), v.ID) }() // it would be forgotten by itself
+	for wait := time.Second / 8; ; wait = min(2*wait, time.Second) {
+		progress(v.Done, v.Total)
+		switch {
+		case v.Result != nil:
+			return *v.Result, nil
+		case v.Error != "":
+			return control.Change{}, fmt.Errorf("control centre: preview: %s", v.Error)
+		}
+		select {
+		case <-ctx.Done():
+			return control.Change{}, fmt.Errorf("control centre: preview: %w", ctx.Err())
+		case <-time.After(wait):
+		}
+		if v, err = c.Preview(ctx, v.ID); err != nil {
+			return control.Change{}, err
+		}
+	}
 }
 
 // CheckRules says what is wrong with the text of rules.
