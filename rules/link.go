@@ -318,11 +318,12 @@ func (t *table) lookup(host string) []hostRule {
 }
 
 // wants reports whether a link may be one of a rule or a gateway, by its host
-// and by what stands behind that in the text. The gateway is nil for a rule.
-func (t *table) wants(host, path string) (ok bool, g *gateway) {
+// and by what stands behind that in the text. The gateway is nil for a rule, and r
+// is the first rule of the host, whatever the path.
+func (t *table) wants(host, path string) (ok bool, g *gateway, r *linkRule) {
 	s := t.slot(host)
 	if s == nil {
-		return false, nil
+		return false, nil, nil
 	}
 	for i := range s.hosts {
 		h := &s.hosts[i]
@@ -330,11 +331,11 @@ func (t *table) wants(host, path string) (ok bool, g *gateway) {
 			continue
 		}
 		if h.gateway > 0 {
-			return true, &gateways[h.gateway-1]
+			return true, &gateways[h.gateway-1], nil
 		}
-		return path == "" || path[0] != '/' || s.begins(path), nil
+		return path == "" || path[0] != '/' || s.begins(path), nil, h.rule
 	}
-	return false, nil
+	return false, nil, nil
 }
 
 // known reports whether a host is one of a rule or a gateway.

@@ -40,6 +40,7 @@ type found struct {
 	id, pin string
 	room    string
 	token   bool
+	told    bool // the words before it say that it is for video systems
 	scheme  Scheme
 	h323    string // CVI: the H.323 form
 	source  string // of a structured link
@@ -227,7 +228,10 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		known, g := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		known, g, r := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		if r != nil && r.Service == "zoom" {
+			w.zoom = true
+		}
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
@@ -345,7 +349,10 @@ func (w *scanner) boring(k int) bool {
 		}
 	}
 	at := string(path[:n])
-	known, _ := w.t.wants(wrapped, at)
+	known, _, r := w.t.wants(wrapped, at)
+	if r != nil && r.Service == "zoom" {
+		w.zoom = true
+	}
 	return !known && !w.t.anyHost(at) && !cviPath(at)
 }
 
