@@ -91,9 +91,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 
 // plainLink reports whether a link has nothing in it that ends one in a text.
 func plainLink(uri string) bool {
-	for i := range len(uri) {
+	for i := urlRun(uri); i < len(uri); i += 1 + urlRun(uri[i+1:]) {
 		c := uri[i]
-		if urlByte[c] || c == '=' {
+		if c == '=' {
 			continue
 		}
 		if c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {

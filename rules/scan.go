@@ -57,6 +57,7 @@ type scanner struct {
 	// unknown is where the last link to an unknown host begins: what is inside
 	// it is no link of its own.
 	unknown int
+	wrapper string // the host of a Safe Link that was seen, or empty
 	hidden  hidden
 	done    int // everything before it is decided
 	slashed int // after the last slash before which a host was looked for
@@ -208,6 +209,15 @@ func (w *scanner) scheme(p int) {
 	if h < w.done {
 		return
 	}
+	// The links of a mail have mostly passed the same gateway.
+	if k := h + len(w.wrapper); w.wrapper != "" && k < len(s) && s[k] == '/' && s[h:k] == w.wrapper {
+		if w.boring(k) {
+			w.pass(start, k)
+		} else {
+			w.candidate(start, start)
+		}
+		return
+	}
 	k := h + hostWidth(s[h:])
 	if k == len(s) {
 		w.unknown = start
@@ -231,8 +241,11 @@ func (w *scanner) scheme(p int) {
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
-			if stop == '/' && g == safeLinks && w.boring(k) {
-				break
+			if stop == '/' && g == safeLinks {
+				w.wrapper = host
+				if w.boring(k) {
+					break
+				}
 			}
 			w.candidate(start, start)
 			return
@@ -241,8 +254,13 @@ func (w *scanner) scheme(p int) {
 		w.candidate(start, start)
 		return
 	}
+	w.pass(start, k)
+}
+
+// pass leaves a link out that begins at start, with its host up to k.
+func (w *scanner) pass(start, k int) {
 	w.unknown = start
-	if w.html && start > 0 && s[start-1] == '"' {
+	if w.html && start > 0 && w.s[start-1] == '"' {
 		w.skip(k)
 	}
 }
@@ -331,8 +349,13 @@ func (w *scanner) boring(k int) bool {
 		return false
 	}
 	wrapped := strings.TrimSuffix(s[i:j], ".")
-	if c := lower(s[j+3]); w.t.slot(wrapped) == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
+	slot := w.t.slot(wrapped)
+	rule := slot.entry(wrapped)
+	if c := lower(s[j+3]); rule == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
 		return true
+	}
+	if rule != nil && rule.gateway > 0 {
+		return false
 	}
 	// As much of the path as tells it from those that the rules know.
 	var path [32]byte
@@ -345,8 +368,7 @@ func (w *scanner) boring(k int) bool {
 		}
 	}
 	at := string(path[:n])
-	known, _ := w.t.wants(wrapped, at)
-	return !known && !w.t.anyHost(at) && !cviPath(at)
+	return (rule == nil || !slot.begins(at)) && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.
