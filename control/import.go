@@ -440,6 +440,6 @@ func sorted[T any](m map[string]T, key func(T) string) []T {
 	for _, v := range m {
 		out = append(out, v)
 	}
-	slices.SortFunc(out, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	sortByName(out, func(*T) int { return 0 }, func(v *T) string { return key(*v) })
 	return out
 }

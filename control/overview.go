@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -103,11 +102,9 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 		v.Count[h.colour]++
 		v.Alarms += len(h.alarms)
 	}
+	// They are by name already.
 	slices.SortStableFunc(v.Systems, func(a, b SystemState) int {
-		if d := slices.Index(Colours[:], a.Colour) - slices.Index(Colours[:], b.Colour); d != 0 {
-			return d
-		}
-		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+		return slices.Index(Colours[:], a.Colour) - slices.Index(Colours[:], b.Colour)
 	})
 	v.Steps = f.steps(seen)
 	v.Ready = !slices.ContainsFunc(v.Steps, func(s Step) bool { return !s.Done && !s.Optional })

@@ -30,7 +30,7 @@ func (sc *scratch) applyLabels() {
 			}
 			if g < 0 {
 				g = sc.near(field, source, h.raw, func(g *group) bool {
-					return g.id == "" && (g.service == "teams" || g.service == "webex")
+					return g.id == "" && (g.service == "teams" || g.link >= 0)
 				})
 			}
 			if g >= 0 {
@@ -206,7 +206,7 @@ func (sc *scratch) rebuild(o *group, h *labelHit) {
 	switch {
 	case strings.Contains(text, "Teams") && len(o.id) >= 9 && o.pass != "":
 		o.service = "teams"
-	case strings.Contains(text, "Zoom") && len(o.id) >= 9 && len(o.id) <= 11:
+	case (sc.zoom || strings.Contains(text, "Zoom")) && len(o.id) >= 9 && len(o.id) <= 11:
 		o.service = "zoom"
 		if isDigits(o.pass) {
 			o.pin = o.pass

@@ -124,6 +124,7 @@ type scratch struct {
 	older      int   // where the text's older message begins; -1 for not looked for
 	event      *calendar.Event
 	view       view // for the administrator's rules
+	zoom       bool // there is a link to one of Zoom's pages
 	capped     []string
 	steps      int
 	tracing    bool // keep what is no meeting, for Explain
@@ -195,7 +196,7 @@ func (sc *scratch) body(s string, html bool, source string) bool {
 	}
 	before := len(sc.found)
 	sc.scan(sc.engine.table, s, html, FieldBody, source)
-	if len(sc.found) == 0 && !mentions(s) {
+	if len(sc.found) == 0 && !sc.zoom && !mentions(s) {
 		return false
 	}
 	sc.textSource = source

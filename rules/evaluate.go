@@ -48,6 +48,11 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			}
 			continue
 		}
+		// Outlook writes several places with semicolons between them.
+		if i := strings.IndexByte(uri, ';'); i > 0 && field == FieldLocation {
+			uri = uri[:i]
+			continue
+		}
 		if next = sc.launcher(&l); next != "" && next != uri {
 			uri = next
 			continue
@@ -66,6 +71,11 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
 				sc.misses = append(sc.misses, miss{field, span, uri, "no default rule knows this path"})
+			}
+			for i := range hosts {
+				if h := &hosts[i]; h.rule != nil && h.rule.Service == "zoom" && hostMatches(l.host, h.pattern) {
+					sc.zoom = true
+				}
 			}
 			return
 		}

@@ -318,17 +318,18 @@ func (t *table) lookup(host string) []hostRule {
 }
 
 // wants reports whether a link may be one of a rule or a gateway, by its host
-// and by what stands behind that in the text. The gateway is nil for a rule.
-func (t *table) wants(host, path string) (ok bool, g *gateway) {
+// and by what stands behind that in the text. The gateway is nil for a rule, and r
+// is the first rule of the host, whatever the path.
+func (t *table) wants(host, path string) (ok bool, g *gateway, r *linkRule) {
 	s := t.slot(host)
 	h := s.entry(host)
 	switch {
 	case h == nil:
-		return false, nil
+		return false, nil, nil
 	case h.gateway > 0:
-		return true, &gateways[h.gateway-1]
+		return true, &gateways[h.gateway-1], nil
 	}
-	return path == "" || path[0] != '/' || s.begins(path), nil
+	return path == "" || path[0] != '/' || s.begins(path), nil, h.rule
 }
 
 // entry returns the first entry of a rule or a gateway for a host, or nil. The

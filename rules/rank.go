@@ -237,7 +237,7 @@ func (sc *scratch) addDial(i int) {
 	// conference, and the service must have no addresses of its own: people have
 	// addresses in their signatures, and a room must not ring one of them.
 	bridge := service == "pexip" && f.key == ""
-	if (bridge || service == "" && numbered(f.uri)) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
+	if (bridge || service == "" && (f.told || numbered(f.uri))) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
 		g := sc.near(f.field, source, pos, func(g *group) bool {
 			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0)
 		})
@@ -245,6 +245,9 @@ func (sc *scratch) addDial(i int) {
 			f.group = g
 			return
 		}
+	}
+	if service == "" && f.field >= FieldBody && sc.private(f) {
+		return
 	}
 	name := "address"
 	if service == "" {

@@ -40,6 +40,7 @@ type found struct {
 	id, pin string
 	room    string
 	token   bool
+	told    bool // the words before it say that it is for video systems
 	scheme  Scheme
 	h323    string // CVI: the H.323 form
 	source  string // of a structured link
@@ -237,7 +238,10 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		known, g := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		known, g, r := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		if r != nil && r.Service == "zoom" {
+			w.zoom = true
+		}
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
@@ -351,6 +355,9 @@ func (w *scanner) boring(k int) bool {
 	wrapped := strings.TrimSuffix(s[i:j], ".")
 	slot := w.t.slot(wrapped)
 	rule := slot.entry(wrapped)
+	if rule != nil && rule.rule != nil && rule.rule.Service == "zoom" {
+		w.zoom = true
+	}
 	if c := lower(s[j+3]); rule == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
 		return true
 	}

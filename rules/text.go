@@ -242,8 +242,8 @@ func (t *screen) render(s string, html bool) {
 	t.reset()
 	t.lines = append(t.lines, line{0, 0})
 	for i := 0; i < len(s); {
-		j := plainRun(s, i)
-		if j > i {
+		if plainByte[s[i]] {
+			j := plainRun(s, i+1)
 			t.run(s[i:j])
 			if i = j; i == len(s) {
 				break
