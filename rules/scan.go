@@ -230,7 +230,7 @@ func (w *scanner) scheme(p int) {
 		}
 		known, g, r := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
 		if r != nil && r.Service == "zoom" {
-			w.zoom = true
+			w.zoomPage(s[rest:])
 		}
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
@@ -249,6 +249,13 @@ func (w *scanner) scheme(p int) {
 	if w.html && start > 0 && s[start-1] == '"' {
 		w.skip(k)
 	}
+}
+
+// zoomPage notes a link to Zoom, whatever its path.
+func (sc *scratch) zoomPage(path string) {
+	sc.zoom = true
+	path = path[:min(len(path), len("/webinar/register/"))]
+	sc.registers = sc.registers || strings.Contains(path, "/register")
 }
 
 // skip goes on after the attribute's value that an offset lies in: the slashes
@@ -351,7 +358,7 @@ func (w *scanner) boring(k int) bool {
 	at := string(path[:n])
 	known, _, r := w.t.wants(wrapped, at)
 	if r != nil && r.Service == "zoom" {
-		w.zoom = true
+		w.zoomPage(at)
 	}
 	return !known && !w.t.anyHost(at) && !cviPath(at)
 }
