@@ -74,7 +74,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			}
 			for i := range hosts {
 				if h := &hosts[i]; h.rule != nil && h.rule.Service == "zoom" && hostMatches(l.host, h.pattern) {
-					sc.zoom = true
+					sc.zoomPage(l.path)
 				}
 			}
 			return

@@ -240,7 +240,7 @@ func (w *scanner) scheme(p int) {
 		}
 		known, g, r := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
 		if r != nil && r.Service == "zoom" {
-			w.zoom = true
+			w.zoomPage(s[rest:])
 		}
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
@@ -267,6 +267,13 @@ func (w *scanner) pass(start, k int) {
 	if w.html && start > 0 && w.s[start-1] == '"' {
 		w.skip(k)
 	}
+}
+
+// zoomPage notes a link to Zoom, whatever its path.
+func (sc *scratch) zoomPage(path string) {
+	sc.zoom = true
+	path = path[:min(len(path), len("/webinar/register/"))]
+	sc.registers = sc.registers || strings.Contains(path, "/register")
 }
 
 // skip goes on after the attribute's value that an offset lies in: the slashes
@@ -355,9 +362,6 @@ func (w *scanner) boring(k int) bool {
 	wrapped := strings.TrimSuffix(s[i:j], ".")
 	slot := w.t.slot(wrapped)
 	rule := slot.entry(wrapped)
-	if rule != nil && rule.rule != nil && rule.rule.Service == "zoom" {
-		w.zoom = true
-	}
 	if c := lower(s[j+3]); rule == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
 		return true
 	}
@@ -375,6 +379,9 @@ func (w *scanner) boring(k int) bool {
 		}
 	}
 	at := string(path[:n])
+	if rule != nil && rule.rule.Service == "zoom" {
+		w.zoomPage(at)
+	}
 	return (rule == nil || !slot.begins(at)) && !w.t.anyHost(at) && !cviPath(at)
 }
 
