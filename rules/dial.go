@@ -184,12 +184,12 @@ func (w *scanner) told(start int) bool {
 }
 
 // addressLabels are what stands before an address without a scheme that is not
-// somebody's mail, in lower case.
+// somebody's mail, in lower case. Those that say "SIP" or "dial" do so in a
+// sentence too, the others where a line begins with them.
 var addressLabels = [...]string{
-	"sip:", "sip uri:", "sip address:", "sip-adresse:", "sip-adress:", "adresse sip:", "adresse sip :", "dirección sip:", "indirizzo sip:",
+	"sip:", "sip uri:", "sip address:", "sip-adresse:", "sip-adress:", "adresse sip:", "adresse sip :", "dirección sip:", "indirizzo sip:", "dial:", "dial",
 	"video address:", "video address (uri):", "video uri:", "videoadresse:", "video-adresse:", "videoadress:", "adresse vidéo:", "adresse vidéo :", "dirección de vídeo:",
 	"video system:", "videosystem:", "video conference:", "videokonferenz:", "videokonferanse:", "videokonferens:", "video endpoint:",
-	"dial:", "dial",
 }
 
 // toldSIP reports whether "SIP:", "Video address:" or "dial" stands before an
@@ -210,7 +210,12 @@ func (w *scanner) toldSIP(start int) bool {
 		return false
 	}
 	for _, l := range addressLabels {
-		if n := len(b) - len(l); n >= 0 && foldUTF(b[n:], l) && (n == 0 || !isAlnum(b[n-1])) {
+		n := len(b) - len(l)
+		if n < 0 || !foldUTF(b[n:], l) || n > 0 && isAlnum(b[n-1]) {
+			continue
+		}
+		before := strings.TrimRight(b[:n], " \t*-•")
+		if strings.Contains(l, "sip") || strings.HasPrefix(l, "dial") || before == "" || before[len(before)-1] == '\n' || before[len(before)-1] == '>' {
 			return true
 		}
 	}

@@ -125,6 +125,7 @@ type scratch struct {
 	event      *calendar.Event
 	view       view // for the administrator's rules
 	zoom       bool // there is a link to one of Zoom's pages
+	registers  bool // one of them is where people register: the number alone opens nothing
 	capped     []string
 	steps      int
 	tracing    bool // keep what is no meeting, for Explain

@@ -74,7 +74,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			}
 			for i := range hosts {
 				if h := &hosts[i]; h.rule != nil && h.rule.Service == "zoom" && hostMatches(l.host, h.pattern) {
-					sc.zoom = true
+					sc.zoomPage(l.path)
 				}
 			}
 			return
@@ -101,9 +101,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 
 // plainLink reports whether a link has nothing in it that ends one in a text.
 func plainLink(uri string) bool {
-	for i := range len(uri) {
+	for i := urlRun(uri); i < len(uri); i += 1 + urlRun(uri[i+1:]) {
 		c := uri[i]
-		if urlByte[c] || c == '=' {
+		if c == '=' {
 			continue
 		}
 		if c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {

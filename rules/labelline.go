@@ -11,10 +11,10 @@ import (
 // has the length of those of meetings, a passcode has a digit.
 
 // The longest lines that are read for this, in bytes: one with a label alone, and
-// one with label and value.
+// one with label and value: a paragraph of HTML is one line.
 const (
 	maxHeading   = 48
-	maxBareLabel = 120
+	maxBareLabel = 512
 )
 
 // bareLabels finds the labels that no colon follows, and their values.
@@ -47,15 +47,7 @@ func (sc *scratch) bareLabels(t *screen) {
 				continue
 			}
 		}
-		// From the end on, since what a label says is known by how it ends.
-		for range 3 {
-			is, value, rest := sc.bareValue(line)
-			if is == labelNone {
-				break
-			}
-			sc.bareLabel(t, is, value, from+len(rest), from+len(line))
-			line = strings.TrimRight(rest, " ,;.-|/(")
-		}
+		sc.bareValues(t, from, line)
 	}
 	if len(sc.hits) > n {
 		slices.SortStableFunc(sc.hits, func(a, b labelHit) int { return a.text - b.text })
@@ -86,35 +78,43 @@ func colonless(is label) label {
 	return labelNone
 }
 
-// bareValue takes a label and its value off the end of a line. rest is what
-// stands before the label.
-func (sc *scratch) bareValue(line string) (is label, value, rest string) {
-	if line == "" || line[len(line)-1] == ':' {
-		return labelNone, "", ""
-	}
-	// The number of a meeting, in groups.
-	i := len(line)
-	for i > 0 && (isDigit(line[i-1]) || line[i-1] == ' ' || line[i-1] == '-') {
-		i--
-	}
-	if i < len(line) && i > 0 {
-		if before := linked(line[:i]); colonless(classify(before)) == labelID {
-			return labelID, strings.TrimLeft(line[i:], " -"), unlabelled(before)
+// bareValues finds the values in a line that begins at an offset of the text:
+// what has a digit, after a label.
+func (sc *scratch) bareValues(t *screen, from int, line string) {
+	number := 0 // before it the digits and blanks were looked at as one number
+	for i := 0; i < len(line); i++ {
+		if !isDigit(line[i]) {
+			continue
 		}
+		word := i
+		for word > 0 && line[word-1] != ' ' {
+			word--
+		}
+		// The number of a meeting, in groups.
+		end := i
+		if i >= number {
+			for end < len(line) && (isDigit(line[end]) || line[end] == ' ' || line[end] == '-') {
+				end++
+			}
+			number = end
+		}
+		if end-i >= 9 {
+			if before := linked(line[:i]); colonless(classify(before)) == labelID {
+				sc.bareLabel(t, labelID, line[i:end], from+len(before), from+end)
+				i = end
+				continue
+			}
+		}
+		before := linked(line[:word])
+		end = len(line)
+		if k := strings.IndexByte(line[i:], ' '); k >= 0 {
+			end = i + k
+		}
+		if is := colonless(classify(before)); is != labelNone && is != labelID {
+			sc.bareLabel(t, is, line[word:end], from+len(before), from+end)
+		}
+		i = end
 	}
-	// One word that has a digit.
-	digit := false
-	for i = len(line); i > 0 && line[i-1] != ' '; i-- {
-		digit = digit || isDigit(line[i-1])
-	}
-	if i--; i < 1 || !digit {
-		return labelNone, "", ""
-	}
-	before := linked(line[:i])
-	if is = colonless(classify(before)); is == labelNone || is == labelID {
-		return labelNone, "", ""
-	}
-	return is, line[i+1:], unlabelled(before)
 }
 
 // linked returns what stands before a value without the word or sign that links
@@ -125,16 +125,6 @@ func linked(s string) string {
 		s = strings.TrimSuffix(s, word)
 	}
 	return s
-}
-
-// unlabelled returns what stands before the label that a text ends with: the
-// text up to the number of the label before it, if there is one.
-func unlabelled(s string) string {
-	i := len(s)
-	for i > 0 && !isDigit(s[i-1]) {
-		i--
-	}
-	return s[:i]
 }
 
 // bareLabel notes a value if it looks like one.

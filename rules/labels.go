@@ -145,7 +145,7 @@ func (sc *scratch) readLabels(t *screen) {
 		case labelNone:
 			if pass, pin := sc.webexPasswords(value); pin != "" {
 				h.is, h.value, h.pin = labelPasscode, pass, pin
-			} else if shapedID(value) {
+			} else if shapedID(value) || sc.isLinked(value) {
 				h.is, h.value = labelID, sc.digits(value)
 			} else if shapedVideoID(value) && sc.tenantBefore(s, i) {
 				h.is, h.value = labelVideoID, sc.digits(value)
@@ -433,6 +433,21 @@ func (sc *scratch) webexPasswords(value string) (pass, pin string) {
 		return "", ""
 	}
 	return value[:open], sc.pinInBrackets(value[open:])
+}
+
+// isLinked reports whether a value is the number of a meeting whose link was
+// found: then the label says so, in whatever language.
+func (sc *scratch) isLinked(value string) bool {
+	if !isDigit(value[0]) {
+		return false
+	}
+	n := len(sc.a.b)
+	id, is := sc.digits(value), false
+	for i := range sc.found {
+		is = is || sc.found[i].kind == isLink && len(id) >= 9 && sc.found[i].id == id
+	}
+	sc.a.b = sc.a.b[:n]
+	return is
 }
 
 // digitWidth returns how many digits s begins with.

@@ -239,7 +239,7 @@ func (sc *scratch) addDial(i int) {
 	bridge := service == "pexip" && f.key == ""
 	if (bridge || service == "" && (f.told || numbered(f.uri))) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
 		g := sc.near(f.field, source, pos, func(g *group) bool {
-			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0)
+			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0 || g.service == "pexip" && strings.Contains(f.uri, "##"))
 		})
 		if g >= 0 && sameField(sc.found[sc.groups[g].best].field, f.field) || g >= 0 && len(sc.groups) == 1 {
 			f.group = g
