@@ -84,16 +84,7 @@ func (c *Centre) openAlarms(f *parts) (list []OpenAlarm, unknown map[string]bool
 
 // sortAlarms puts the worst first.
 func sortAlarms(list []OpenAlarm) {
-	slices.SortFunc(list, func(a, b OpenAlarm) int {
-		if d := slices.Index(Colours[:], a.Colour) - slices.Index(Colours[:], b.Colour); d != 0 {
-			return d
-		}
-		return strings.Compare(a.sortKey(), b.sortKey())
-	})
-}
-
-func (a OpenAlarm) sortKey() string {
-	return strings.ToLower(a.Name) + "\x00" + a.key()
+	sortByName(list, func(a *OpenAlarm) int { return slices.Index(Colours[:], a.Colour) }, func(a *OpenAlarm) string { return a.Name + "\x01" + a.key() })
 }
 
 // key names an alarm from one look to the next.
@@ -122,7 +113,7 @@ type HookResult struct {
 }
 
 func (h *AlarmHook) place() (kind, owner, key string) {
-	return "alarm_hook", h.Company, strings.ToLower(h.Name)
+	return "alarm_hook", h.Company, naturalKey(h.Name)
 }
 
 // maxHooks is how many addresses of a company are told of alarms.

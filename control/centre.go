@@ -184,6 +184,8 @@ type object[T any] interface {
 	// place says where the object is stored: its kind, the organization that it
 	// belongs to, and its unique key there.
 	place() (kind, owner, key string)
+	// title is what people call the object.
+	title() string
 }
 
 func newID() string { return strings.ToLower(rand.Text()) }
@@ -322,13 +324,13 @@ func put[T any, P object[T]](ch *change, v *T) error {
 	}
 	m.Revision = r.Revision
 	before, after := concealInLog[T, P](before, data)
-	return ch.log(kind, m.ID, owner, key, before, after)
+	return ch.log(kind, m.ID, owner, P(v).title(), before, after)
 }
 
 // remove deletes an object at a revision and logs it.
 func remove[T any, P object[T]](ch *change, v *T) error {
 	m := P(v).meta()
-	kind, owner, key := P(v).place()
+	kind, owner, _ := P(v).place()
 	old, err := ch.Get(kind, m.ID)
 	if err != nil {
 		return err
@@ -337,7 +339,7 @@ func remove[T any, P object[T]](ch *change, v *T) error {
 		return err
 	}
 	before, _ := concealInLog[T, P](old.Data, nil)
-	return ch.log(kind, m.ID, owner, key, before, nil)
+	return ch.log(kind, m.ID, owner, P(v).title(), before, nil)
 }
 
 // org reads an organization and checks that the actor may do action there. An

@@ -8,3 +8,6 @@ func (c *Centre) SetHookTransport(rt http.RoundTripper) { c.hooks.client.Transpo
 
 // MayCall is mayCall.
 var MayCall = mayCall
+
+// NaturalKey is naturalKey.
+var NaturalKey = naturalKey

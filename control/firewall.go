@@ -65,6 +65,10 @@ func (f *parts) network(server readiness.Network) readiness.Network {
 			}
 		case s.Kind.Calls():
 			n.Calling = true
+		case s.Kind == Webhook:
+			if u, err := url.Parse(s.URL); err == nil && u.Host != "" {
+				n.Pushed = append(n.Pushed, u.Host)
+			}
 		case s.Host != "":
 			n.Pushed = append(n.Pushed, s.Host)
 		}

@@ -98,7 +98,7 @@ func (c *Centre) health(o Org, s System, providerPaused bool) health {
 	case h.live.Awaited && !s.QuietAlarms:
 		h.colour, h.why = Amber, "The device has not asked for its meetings yet. See how it is set up."
 	case providerPaused:
-		h.colour, h.why = Amber, "Its calendar system is paused: what it shows stays until it ends."
+		h.colour, h.why = Amber, "Its provider is paused: what it shows stays until it ends."
 	default:
 		h.colour = Green
 	}

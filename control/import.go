@@ -129,13 +129,13 @@ func (c *Centre) ImportMailboxes(ctx context.Context, actor Actor, company strin
 			if name, ok := t.cell(r, "provider"); ok && name != "" {
 				i := slices.IndexFunc(providers, func(p Provider) bool { return strings.EqualFold(p.Name, name) })
 				if i < 0 {
-					ck.fail("provider", "%.60q is not the name of a calendar system here", name)
+					ck.fail("provider", "%.60q is not the name of a provider here", name)
 				} else {
 					m.Provider = providers[i].ID
 				}
 			}
 			if m.Provider == "" && len(ck.fields) == 0 {
-				ck.fail("provider", "is missing: choose a calendar system, or name it in a column \"provider\"")
+				ck.fail("provider", "is missing: choose a provider, or name it in a column \"provider\"")
 			}
 			if len(ck.fields) > 0 {
 				return m, nil
@@ -440,6 +440,6 @@ func sorted[T any](m map[string]T, key func(T) string) []T {
 	for _, v := range m {
 		out = append(out, v)
 	}
-	slices.SortFunc(out, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	sortByName(out, func(*T) int { return 0 }, func(v *T) string { return key(*v) })
 	return out
 }

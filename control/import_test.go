@@ -124,7 +124,7 @@ func TestImportRefuses(t *testing.T) {
 		assert.ErrorIs(t, err, control.ErrDenied)
 	}
 
-	// With two calendar systems a line has to say which.
+	// With two providers a line has to say which.
 	must(w.centre.SaveProvider(t.Context(), w.admin, control.Provider{Company: w.acme.ID, Name: "Files", Kind: control.ICSFolder, Folder: "/srv/calendars/acme"}))(t)
 	in := must(w.centre.ImportMailboxes(t.Context(), w.admin, w.acme.ID, control.CSV{Data: []byte("address,provider\na@acme.example,files\nb@acme.example,\n")}))(t)
 	assert.Equal(t, []string{"2 a@acme.example added", "3 b@acme.example wrong provider"}, lines(in))

@@ -72,7 +72,7 @@ func (c *Centre) Orgs(ctx context.Context, actor Actor) (orgs []Org, err error) 
 			return err
 		}
 		managed = slices.DeleteFunc(managed, func(o Org) bool { return !actor.may(ReadCompany, o) })
-		slices.SortFunc(managed, func(a, b Org) int { return strings.Compare(a.Name, b.Name) })
+		sortByName(managed, func(*Org) int { return 0 }, func(o *Org) string { return o.Name })
 		orgs = append(orgs, managed...)
 		return nil
 	})

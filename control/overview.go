@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -50,7 +49,7 @@ type StepKey string
 const (
 	StepEnable    StepKey = "enable"    // One-Touch Join is on for the company
 	StepDomain    StepKey = "domain"    // a domain is proved; only for Microsoft 365
-	StepProvider  StepKey = "provider"  // there is a calendar system
+	StepProvider  StepKey = "provider"  // there is a provider
 	StepConsent   StepKey = "consent"   // its administrator has agreed; only for Microsoft 365
 	StepMailboxes StepKey = "mailboxes" // there are mailboxes
 	StepRules     StepKey = "rules"     // rules and settings were looked at; optional
@@ -103,11 +102,9 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 		v.Count[h.colour]++
 		v.Alarms += len(h.alarms)
 	}
+	// They are by name already.
 	slices.SortStableFunc(v.Systems, func(a, b SystemState) int {
-		if d := slices.Index(Colours[:], a.Colour) - slices.Index(Colours[:], b.Colour); d != 0 {
-			return d
-		}
-		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+		return slices.Index(Colours[:], a.Colour) - slices.Index(Colours[:], b.Colour)
 	})
 	v.Steps = f.steps(seen)
 	v.Ready = !slices.ContainsFunc(v.Steps, func(s Step) bool { return !s.Done && !s.Optional })
@@ -142,7 +139,7 @@ func readParts(tx Tx, o Org) (f parts, err error) {
 	return f, err
 }
 
-// paused reports whether the calendar system of a system is.
+// paused reports whether the provider of a system is.
 func (f *parts) paused(s System) bool { return f.providers[f.mailboxes[s.Mailbox].Provider].Paused }
 
 // steps says how far the set-up is; buttons is how many are on screens.
@@ -175,7 +172,7 @@ func (f *parts) steps(buttons int) []Step {
 	if !other || len(f.tenants) > 0 {
 		add(StepDomain, verified > 0, other, fmt.Sprintf("%s proved.", plural(verified, "domain is", "domains are")), "Add the mail domain of your rooms and prove it by a DNS record. Microsoft 365 needs it.")
 	}
-	add(StepProvider, len(f.providers) > 0, false, fmt.Sprintf("%s set up.", plural(len(f.providers), "calendar system is", "calendar systems are")), "Add the calendar system that the rooms' mailboxes are in.")
+	add(StepProvider, len(f.providers) > 0, false, fmt.Sprintf("%s set up.", plural(len(f.providers), "provider is", "providers are")), "Add the provider: the calendar system that the rooms' mailboxes are in.")
 	if microsoft > 0 || len(f.providers) == 0 {
 		why := "A Global Administrator of the Microsoft 365 tenant has to agree: open the consent link or send it."
 		if refused > 0 {

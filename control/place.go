@@ -12,18 +12,34 @@ import (
 
 func (m *Meta) meta() *Meta { return m }
 
-func (o *Org) place() (kind, owner, key string)     { return "org", o.Partner, "" }
-func (u *User) place() (kind, owner, key string)    { return "user", u.Org, u.Email }
-func (t *Tenant) place() (kind, owner, key string)  { return "tenant", t.Company, t.Domain }
-func (m *Mailbox) place() (kind, owner, key string) { return "mailbox", m.Company, m.Address }
+func (o *Org) place() (kind, owner, key string)    { return "org", o.Partner, "" }
+func (u *User) place() (kind, owner, key string)   { return "user", u.Org, u.Email }
+func (t *Tenant) place() (kind, owner, key string) { return "tenant", t.Company, t.Domain }
+func (m *Mailbox) place() (kind, owner, key string) {
+	return "mailbox", m.Company, naturalKey(m.Address)
+}
 func (p *Provider) place() (kind, owner, key string) {
-	return "provider", p.Company, strings.ToLower(p.Name)
+	return "provider", p.Company, naturalKey(p.Name)
 }
 func (p *Processing) place() (kind, owner, key string) { return "processing", p.Company, "processing" }
 func (s *System) place() (kind, owner, key string) {
-	return "system", s.Company, strings.ToLower(s.Name)
+	return "system", s.Company, naturalKey(s.Name)
 }
-func (g *Group) place() (kind, owner, key string) { return "group", g.Company, strings.ToLower(g.Name) }
+func (g *Group) place() (kind, owner, key string) { return "group", g.Company, naturalKey(g.Name) }
+
+// What people call the objects, for the audit log.
+
+func (o *Org) title() string        { return o.Name }
+func (u *User) title() string       { return u.Email }
+func (t *Tenant) title() string     { return t.Domain }
+func (m *Mailbox) title() string    { return m.Address }
+func (p *Provider) title() string   { return p.Name }
+func (p *Processing) title() string { return "processing" }
+func (s *System) title() string     { return s.Name }
+func (g *Group) title() string      { return g.Name }
+func (h *AlarmHook) title() string  { return h.Name }
+func (t *Token) title() string      { return t.Name }
+func (e *AuditEntry) title() string { return e.Name }
 
 // formatCursor writes a place in a list as text that a URL can hold.
 func formatCursor(c Cursor) string {

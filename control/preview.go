@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -177,7 +176,7 @@ func (l *look) run(ctx context.Context, progress func(done, total int)) (Change,
 
 // take sorts the rooms and bounds what is listed of them.
 func (v *Change) take(list []RoomChange, subjects bool) {
-	slices.SortFunc(list, func(a, b RoomChange) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	sortByName(list, func(*RoomChange) int { return 0 }, func(r *RoomChange) string { return r.Name })
 	listed := 0
 	for _, r := range list {
 		v.Looked++

@@ -100,7 +100,7 @@ func (f *parts) known(report *reportRecord) (out []readiness.Finding) {
 		}
 		if p.Paused {
 			out = append(out, readiness.Finding{Check: "provider", Subject: p.Name, Result: readiness.Warn,
-				Why: "The calendar system is paused: devices keep what they show until it ends.", Fix: "Continue it when you are done."})
+				Why: "The provider is paused: devices keep what they show until it ends.", Fix: "Continue it when you are done."})
 		}
 	}
 	if report == nil {

@@ -305,7 +305,7 @@ func (c *Centre) NewPassword(ctx context.Context, actor Actor, id string) (passw
 }
 
 func keepPassword[T any, P object[T]](ch *change, v *T, has *bool, company string, password calendar.Secret) error {
-	kind, _, name := P(v).place()
+	kind, _, _ := P(v).place()
 	id := P(v).meta().ID
 	if err := ch.keepSecret(company, kind, id, passwordField, password); err != nil {
 		return err
@@ -314,5 +314,5 @@ func keepPassword[T any, P object[T]](ch *change, v *T, has *bool, company strin
 	if err := put[T, P](ch, v); err != nil {
 		return err
 	}
-	return ch.note(company, kind, id, name, "password changed")
+	return ch.note(company, kind, id, P(v).title(), "password changed")
 }

@@ -41,33 +41,33 @@ type Network struct {
 // Ports returns the firewall rules of a configuration.
 func (n Network) Ports() []PortRule {
 	var out []PortRule
-	service, port := hostPort(n.Service)
-	add := func(from, to, port, application, why string) {
-		out = append(out, PortRule{from, to, "TCP", port, application, why})
+	add := func(from, address, why string) {
+		host, port := hostPort(address)
+		application := "HTTPS"
+		if strings.HasPrefix(address, "http://") {
+			application = "HTTP"
+		}
+		out = append(out, PortRule{from, host, "TCP", port, application, why})
 	}
 	for _, c := range n.Calendars {
-		host, p := hostPort(c)
-		add("this service", host, p, "HTTPS", "reads the rooms' calendars")
+		add("this service", c, "reads the rooms' calendars")
 	}
 	for _, c := range n.SignIn {
-		host, p := hostPort(c)
-		add("this service", host, p, "HTTPS", "gets tokens for calendars and sign-in")
+		add("this service", c, "gets tokens for calendars and sign-in")
 	}
 	for _, d := range n.Pushed {
-		host, p := hostPort("https://" + d)
-		add("this service", host, p, "HTTPS", "pushes meetings to the device")
+		add("this service", "https://"+d, "pushes meetings to the device")
 	}
 	if n.Webex != "" {
-		host, p := hostPort(n.Webex)
-		add("this service", host, p, "HTTPS", "pushes meetings by the Webex cloud")
+		add("this service", n.Webex, "pushes meetings by the Webex cloud")
 	}
 	if n.Calling {
-		add("video systems", service, port, "HTTPS", "fetch their meetings")
+		add("video systems", n.Service, "fetch their meetings")
 	}
 	if n.Notifications {
-		add("Microsoft Graph", service, port, "HTTPS", "tells of changed meetings")
+		add("Microsoft Graph", n.Service, "tells of changed meetings")
 	}
-	add("administrators", service, port, "HTTPS", "use the console")
+	add("administrators", n.Service, "use the console")
 	ntp := n.NTP
 	if ntp == "" {
 		ntp = "your time servers"

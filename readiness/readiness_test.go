@@ -290,6 +290,10 @@ func TestPorts(t *testing.T) {
 	assert.Contains(t, table, "| video systems | otj.acme.example | TCP | 8443 |")
 	assert.Contains(t, table, "UDP | 123")
 	assert.NotContains(t, table, "Microsoft Graph |")
+	assert.NotContains(t, table, "| HTTP |")
+	local := readiness.Table(readiness.Network{Service: "http://localhost:8080", Calling: true}.Ports())
+	assert.Contains(t, local, "| video systems | localhost | TCP | 8080 | HTTP |")
+	assert.NotContains(t, local, "HTTPS")
 }
 
 // --- scripts -------------------------------------------------------------------

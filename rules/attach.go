@@ -30,7 +30,7 @@ func (sc *scratch) applyLabels() {
 			}
 			if g < 0 {
 				g = sc.near(field, source, h.raw, func(g *group) bool {
-					return g.id == "" && (g.service == "teams" || g.service == "webex")
+					return g.id == "" && (g.service == "teams" || g.link >= 0)
 				})
 			}
 			if g >= 0 {
@@ -49,6 +49,9 @@ func (sc *scratch) applyLabels() {
 			g := current
 			if g == -1 || h.text-currentText > 600 {
 				g = sc.near(field, source, h.raw, all)
+			}
+			if g == -2 && sc.linkBetween(orphanAt.raw, h.raw) {
+				g = sc.near(field, source, h.raw, all) // the number was another meeting's
 			}
 			if g == -2 || len(sc.groups) == 0 {
 				if h.is == labelPasscode && orphan.pass == "" {
@@ -102,6 +105,16 @@ func (sc *scratch) applyLabels() {
 			sc.restore(x)
 		}
 	}
+}
+
+// linkBetween reports whether a link of the text begins between two offsets.
+func (sc *scratch) linkBetween(from, to int) bool {
+	for i := range sc.found {
+		if f := &sc.found[i]; f.kind == isLink && f.field >= FieldBody && f.span.Source == sc.textSource && from < f.span.Start && f.span.Start <= to {
+			return true
+		}
+	}
+	return false
 }
 
 // restore makes the join link of a meeting that has none from its number.
@@ -206,7 +219,7 @@ func (sc *scratch) rebuild(o *group, h *labelHit) {
 	switch {
 	case strings.Contains(text, "Teams") && len(o.id) >= 9 && o.pass != "":
 		o.service = "teams"
-	case strings.Contains(text, "Zoom") && len(o.id) >= 9 && len(o.id) <= 11:
+	case (sc.zoom || strings.Contains(text, "Zoom")) && !sc.registers && len(o.id) >= 9 && len(o.id) <= 11:
 		o.service = "zoom"
 		if isDigits(o.pass) {
 			o.pin = o.pass

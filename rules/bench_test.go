@@ -117,6 +117,7 @@ func BenchmarkIndex(b *testing.B) {
 // adversarial are the texts that make a careless scanner slow.
 var adversarial = map[string]string{
 	"sip:": "sip:", "://": "://", ")": ")))", "sip address": "sip:a@b,", "at": "@", "a@": "aaaaaaa@", "glued": "https://zoom.us/", "(": "(((",
+	"bare labels": "Zoom passcode 1\n", "bare digits": "Zoom 1 2a ", "told": "dial a@b.cd ", "headings": "Zoom passcode\n",
 	"joins": "https://zoom.us/j/123456789 ", "zoomcrc": "a@zoomcrc.com", "wrapper": "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2F",
 	"tag with quote": `<a ">`, "end tag": "</", "tag": "<a", "reference": "&#", "amp": "&amp;", "style": "<style>", "host": "https://" + "a.", "labels": "a.", "comment": "<!--", "script": "<script>",
 	"hash": "1.2.3.4##1", "h323": "h323:", "slash": "/", "backslash": `\/`, "colon": "Passcode: a ", "newline": "zoom.us/j/1\n", "semicolon": "&;/", "blank": "https://zoom.us/j/1&nbsp;",

@@ -70,12 +70,12 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "ringcentral", Service: "ringcentral",
-		Hosts:  []string{"v.ringcentral.com", "video.ringcentral.com", "app.ringcentral.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
+		Hosts:  []string{"*.ringcentral.com", "meetings.officeathand.att.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
 		Paths:  []string{"/join/{id:digits}", "/join/{room:name}", "/conf/on/{id:digits}"},
 		Token:  []string{"pw", "pwd"},
 		Dial:   []string{"sip:{id}.{pin}@rcv.com", "sip:{id}@rcv.com"},
-		Why:    "RingCentral Video and its white labels.",
-		Source: "https://support.ringcentral.com, join a video meeting from a SIP or H.323 room",
+		Why:    "RingCentral Video and its white labels, some of which are below ringcentral.com.",
+		Source: "https://support.ringcentral.com, join a video meeting from a SIP or H.323 room; https://github.com/ringcentral/ringcentral-js-widgets, hosts of the white labels",
 	},
 	{
 		Name: "webex", Service: "webex", Hosts: []string{"*.webex.com", "*.webex.com.cn", "web.ciscospark.com"},
@@ -108,7 +108,8 @@ var defaultPack = [...]Rule{
 	{
 		Name: "gotomeet-me", Service: "gotomeeting", Hosts: []string{".gotomeet.me"},
 		Paths:  []string{"/{room:name}"},
-		Why:    "GoTo personal rooms.",
+		Dial:   []string{"sip:{id}@67.217.95.2", "h323:67.217.95.2##{id}"},
+		Why:    "GoTo personal rooms. Their number, the access code, is in the text only.",
 		Source: "https://support.goto.com/meeting, personal meeting rooms",
 	},
 	{
@@ -236,8 +237,36 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "voov", Service: "voov", Hosts: []string{"meeting.tencent.com", "voovmeeting.com", "www.voovmeeting.com", "wemeet.qq.com"},
-		Paths: []string{"/dm/{id:name}", "/p/{id:digits}", "/s/{id:name}", "/w/{id:name}"},
-		Why:   "Tencent Meeting and VooV.", Source: "https://voovmeeting.com; https://meeting.tencent.com",
+		Paths: []string{"/dm/{room:name}", "/p/{id:digits}", "/s/{room:name}", "/w/{room:name}"},
+		Token: []string{"pwd"},
+		Why:   "Tencent Meeting and VooV. The number of the meeting is in the text only.", Source: "https://voovmeeting.com; https://meeting.tencent.com",
+	},
+	{
+		Name: "dingtalk", Service: "dingtalk", Hosts: []string{"meeting.dingtalk.com"},
+		Paths: []string{"/j/{room:name}"},
+		Why:   "DingTalk.", Source: "https://www.dingtalk.com, video meetings",
+	},
+	{
+		Name: "jiomeet", Service: "jiomeet", Hosts: []string{"jiomeetpro.jio.com", "jiomeet.jio.com"},
+		Paths: []string{"/shortener?meetingId={id:digits}", "/guest?meetingId={id:digits}", "/join?meetingId={id:digits}"},
+		Token: []string{"pwd"},
+		Why:   "JioMeet.", Source: "https://jiomeetpro.jio.com",
+	},
+	{
+		Name: "salutejazz", Service: "salutejazz", Hosts: []string{"salutejazz.ru", "jazz.sber.ru"},
+		Paths: []string{"/calls/{id:name}", "/{id:name}?psw="},
+		Token: []string{"psw"},
+		Why:   "SaluteJazz, formerly SberJazz.", Source: "https://salutejazz.ru",
+	},
+	{
+		Name: "whatsapp", Service: "whatsapp", Hosts: []string{"call.whatsapp.com"},
+		Paths: []string{"/video/{id:name}"},
+		Why:   "WhatsApp call links. Those for voice alone are no video meeting.", Source: "https://faq.whatsapp.com, call links",
+	},
+	{
+		Name: "meetecho", Service: "meetecho", Hosts: []string{"meetings.conf.meetecho.com"},
+		Paths: []string{"/interim/?group={id}", "/ietf{meeting:digits}/?group={id}", "/onsite{meeting:digits}/?group={id}"},
+		Why:   "Meetecho, which the IETF meets with.", Source: "https://www.ietf.org/how/meetings/preparation/, remote participation",
 	},
 	{
 		Name: "cal-video", Service: "cal", Hosts: []string{"app.cal.com"},

@@ -160,8 +160,12 @@ func (w *scanner) bareAddress(user, host string, start, end int, mailto bool) {
 		return
 	}
 	switch {
-	case hasSuffixFold(user, ".vmr"), w.toldSIP(start):
+	case hasSuffixFold(user, ".vmr"):
 		w.address(SIP, user, host, "", start, end)
+	case w.toldSIP(start):
+		if f := w.address(SIP, user, host, "", start, end); f != nil {
+			f.told = true
+		}
 	case len(user) >= 3 && isDigits(user) && host[0] != '.':
 		// Somebody's mail, unless it is all that a location has or the number is
 		// that of the meeting.
@@ -179,13 +183,43 @@ func (w *scanner) told(start int) bool {
 	return containsFold(before, "dial") || containsFold(before, "sip")
 }
 
-// toldSIP reports whether "SIP:" or "SIP address" stands before an address.
+// addressLabels are what stands before an address without a scheme that is not
+// somebody's mail, in lower case. Those that say "SIP" or "dial" do so in a
+// sentence too, the others where a line begins with them.
+var addressLabels = [...]string{
+	"sip:", "sip uri:", "sip address:", "sip-adresse:", "sip-adress:", "adresse sip:", "adresse sip :", "dirección sip:", "indirizzo sip:", "dial:", "dial",
+	"video address:", "video address (uri):", "video uri:", "videoadresse:", "video-adresse:", "videoadress:", "adresse vidéo:", "adresse vidéo :", "dirección de vídeo:",
+	"video system:", "videosystem:", "video conference:", "videokonferenz:", "videokonferanse:", "videokonferens:", "video endpoint:",
+}
+
+// toldSIP reports whether "SIP:", "Video address:" or "dial" stands before an
+// address. The label may be in another element than the address.
 func (w *scanner) toldSIP(start int) bool {
-	b := w.s[max(0, start-24):start]
-	for b != "" && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
+	b := w.s[max(0, start-256):start]
+	for range 6 {
+		b = strings.TrimRight(b, " \t\r\n*")
+		if !w.html || b == "" || b[len(b)-1] != '>' {
+			break
+		}
+		b = b[:max(0, strings.LastIndexByte(b, '<'))]
 	}
-	return len(b) > 3 && b[len(b)-1] == ':' && (hasSuffixFold(b, "sip:") || hasSuffixFold(b, "sip uri:") || hasSuffixFold(b, "sip address:") || hasSuffixFold(b, "sip-adresse:"))
+	if b == "" {
+		return false
+	}
+	if c := lower(b[len(b)-1]); c != ':' && c != 'l' {
+		return false
+	}
+	for _, l := range addressLabels {
+		n := len(b) - len(l)
+		if n < 0 || !foldUTF(b[n:], l) || n > 0 && isAlnum(b[n-1]) {
+			continue
+		}
+		before := strings.TrimRight(b[:n], " \t*-•")
+		if strings.Contains(l, "sip") || strings.HasPrefix(l, "dial") || before == "" || before[len(before)-1] == '\n' || before[len(before)-1] == '>' {
+			return true
+		}
+	}
+	return false
 }
 
 func containsFold(s, sub string) bool {

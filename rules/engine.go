@@ -124,6 +124,8 @@ type scratch struct {
 	older      int   // where the text's older message begins; -1 for not looked for
 	event      *calendar.Event
 	view       view // for the administrator's rules
+	zoom       bool // there is a link to one of Zoom's pages
+	registers  bool // one of them is where people register: the number alone opens nothing
 	capped     []string
 	steps      int
 	tracing    bool // keep what is no meeting, for Explain
@@ -172,6 +174,9 @@ func (sc *scratch) read() {
 		sc.scan(e.table, c, false, FieldLink, "CONTACT")
 	}
 	sc.scan(e.table, ev.Location, false, FieldLocation, "")
+	if ev.Location == "" { // Exchange has it once more, and clients that drop one keep the other
+		sc.scan(e.table, ev.Properties["X-MICROSOFT-LOCATIONDISPLAYNAME"], false, FieldLocation, "X-MICROSOFT-LOCATIONDISPLAYNAME")
+	}
 	sc.scan(e.table, ev.Subject, false, FieldSubject, "")
 	if !sc.body(ev.Body.HTML, true, "html") && ev.Body.Plain != "" {
 		sc.body(ev.Body.Plain, false, "plain")
@@ -195,7 +200,7 @@ func (sc *scratch) body(s string, html bool, source string) bool {
 	}
 	before := len(sc.found)
 	sc.scan(sc.engine.table, s, html, FieldBody, source)
-	if len(sc.found) == 0 && !mentions(s) {
+	if len(sc.found) == 0 && !sc.zoom && !mentions(s) {
 		return false
 	}
 	sc.textSource = source

@@ -48,6 +48,11 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			}
 			continue
 		}
+		// Outlook writes several places with semicolons between them.
+		if i := strings.IndexByte(uri, ';'); i > 0 && field == FieldLocation {
+			uri = uri[:i]
+			continue
+		}
 		if next = sc.launcher(&l); next != "" && next != uri {
 			uri = next
 			continue
@@ -66,6 +71,11 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
 				sc.misses = append(sc.misses, miss{field, span, uri, "no default rule knows this path"})
+			}
+			for i := range hosts {
+				if h := &hosts[i]; h.rule != nil && h.rule.Service == "zoom" && hostMatches(l.host, h.pattern) {
+					sc.zoomPage(l.path)
+				}
 			}
 			return
 		}
@@ -91,9 +101,9 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 
 // plainLink reports whether a link has nothing in it that ends one in a text.
 func plainLink(uri string) bool {
-	for i := range len(uri) {
+	for i := urlRun(uri); i < len(uri); i += 1 + urlRun(uri[i+1:]) {
 		c := uri[i]
-		if urlByte[c] || c == '=' {
+		if c == '=' {
 			continue
 		}
 		if c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {

@@ -49,10 +49,7 @@ func (sc *scratch) extract(s string, from int, html bool) (uri string, end int) 
 loop:
 	for i < len(s) && len(a.b)-n < maxURI {
 		run := s[i:min(len(s), i+maxURI)]
-		j := 0
-		for j < len(run) && urlByte[run[j]] {
-			j++
-		}
+		j := urlRun(run)
 		a.b = append(a.b, run[:j]...)
 		if i += j; j == len(run) {
 			continue
@@ -143,6 +140,19 @@ loop:
 		}
 	}
 	return uri, i
+}
+
+// urlRun returns the length of the run of urlBytes at the start of s. Links are
+// long: it looks at four bytes at a time.
+func urlRun(s string) int {
+	i := 0
+	for i+4 <= len(s) && urlByte[s[i]] && urlByte[s[i+1]] && urlByte[s[i+2]] && urlByte[s[i+3]] {
+		i += 4
+	}
+	for i < len(s) && urlByte[s[i]] {
+		i++
+	}
+	return i
 }
 
 // escapedTwice reports whether an ampersand before s was that of an entity that

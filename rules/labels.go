@@ -40,7 +40,7 @@ var labels = [...]labelText{
 	{"meeting number (access code)", labelID}, {"webinar number (access code)", labelID}, {"meeting number", labelID}, {"access code", labelID}, {"meeting id", labelID}, {"webinar id", labelID}, {"meeting-id", labelID}, {"meetingid", labelID},
 	{"besprechungs-id", labelID}, {"meeting-kennnummer", labelID}, {"meeting-kennnummer (zugriffscode)", labelID}, {"id de réunion", labelID}, {"id de la réunion", labelID}, {"numéro de la réunion", labelID}, {"id de reunión", labelID}, {"id de la reunión", labelID}, {"reunion-id", labelID}, {"id riunione", labelID}, {"id della riunione", labelID},
 	{"vergadering-id", labelID}, {"vergader-id", labelID}, {"vergaderings-id", labelID}, {"mötes-id", labelID}, {"möte-id", labelID}, {"mødenummer", labelID}, {"møde-id", labelID}, {"møte-id", labelID}, {"møteid", labelID}, {"id da reunião", labelID}, {"identyfikator spotkania", labelID}, {"kokoustunnus", labelID}, {"kokouksen tunnus", labelID}, {"toplantı kimliği", labelID}, {"идентификатор собрания", labelID}, {"идентификатор конференции", labelID},
-	{"会議 id", labelID}, {"ミーティング id", labelID}, {"会议 id", labelID}, {"会议id", labelID}, {"会议号", labelID}, {"會議識別碼", labelID}, {"会议标识", labelID}, {"모임 id", labelID}, {"회의 id", labelID},
+	{"会議 id", labelID}, {"ミーティング id", labelID}, {"会议 id", labelID}, {"会议id", labelID}, {"会议号", labelID}, {"腾讯会议", labelID}, {"入会码", labelID}, {"會議識別碼", labelID}, {"会议标识", labelID}, {"모임 id", labelID}, {"회의 id", labelID},
 	{"password for video system", labelPIN}, {"password for video systems", labelPIN}, {"video system password", labelPIN}, {"video password", labelPIN}, {"host pin", labelPhone}, {"host key", labelPhone}, {"numeric passcode", labelPIN}, {"numeric password", labelPIN}, {"video address pin", labelPIN}, {"room pin", labelPIN}, {"video pin", labelPIN}, {"device pin", labelPIN},
 	{"passcode", labelPasscode}, {"pass code", labelPasscode}, {"password", labelPasscode}, {"kennungscode", labelPasscode}, {"kenncode", labelPasscode}, {"passwort", labelPasscode}, {"kennwort", labelPasscode}, {"code secret", labelPasscode}, {"mot de passe", labelPasscode}, {"code d'accès", labelPasscode}, {"code d’accès", labelPasscode}, {"código de acceso", labelPasscode}, {"código secreto", labelPasscode}, {"contraseña", labelPasscode},
 	{"codice di accesso", labelPasscode}, {"codice d'accesso", labelPasscode}, {"codice d’accesso", labelPasscode}, {"senha de acesso", labelPasscode},
@@ -143,10 +143,9 @@ func (sc *scratch) readLabels(t *screen) {
 		h := labelHit{is: is, text: i}
 		switch is {
 		case labelNone:
-			if open := strings.Index(value, " ("); open > 0 && shapedPIN(value[open+2:]) && strings.IndexByte(value[:open], ' ') < 0 {
-				// Webex: "X (12345678 from phones and video systems)", in any language.
-				h.is, h.value, h.pin = labelPasscode, value[:open], sc.digits(value[open+2:])
-			} else if shapedID(value) {
+			if pass, pin := sc.webexPasswords(value); pin != "" {
+				h.is, h.value, h.pin = labelPasscode, pass, pin
+			} else if shapedID(value) || sc.isLinked(value) {
 				h.is, h.value = labelID, sc.digits(value)
 			} else if shapedVideoID(value) && sc.tenantBefore(s, i) {
 				h.is, h.value = labelVideoID, sc.digits(value)
@@ -170,8 +169,8 @@ func (sc *scratch) readLabels(t *screen) {
 			if h.value == "" || strings.Contains(h.value, "://") {
 				continue
 			}
-			if open := strings.IndexByte(value, '('); open > 0 && open < len(h.value)+3 && open >= len(h.value) {
-				h.pin = sc.digits(value[open+1:])
+			if rest, ok := strings.CutPrefix(value, h.value); ok {
+				h.pin = sc.pinInBrackets(rest)
 			}
 		case labelTenant, labelSIP:
 			h.value = token(value)
@@ -186,6 +185,7 @@ func (sc *scratch) readLabels(t *screen) {
 			return
 		}
 	}
+	sc.bareLabels(t)
 	// One-tap numbers carry Zoom's numeric passcode: "+1555…,,123#,,,,*456#".
 	for i := strings.Index(s, ",*"); i >= 0; {
 		j := i + 2
@@ -332,8 +332,24 @@ func (sc *scratch) spaced(s string) string {
 // token returns s up to the first blank or bracket, without the punctuation of
 // the sentence that it ends.
 func token(s string) string {
-	if i := strings.IndexAny(s, " |(<>\"（）「」、。，；"); i >= 0 {
+	for _, q := range [...][2]string{{"\"", "\""}, {"“", "”"}, {"„", "“"}, {"«", "»"}} {
+		if quoted, ok := strings.CutPrefix(s, q[0]); ok {
+			quoted, _, _ = strings.Cut(quoted, q[1])
+			return strings.TrimSpace(quoted)
+		}
+	}
+	for from := 0; ; {
+		i := strings.IndexAny(s[from:], " |(<>\"（）「」、。，；")
+		if i < 0 {
+			break
+		}
+		// Of the signs in a passcode "<" is one, unless a link stands in it.
+		if i += from; s[i] == '>' || s[i] == '<' && !strings.Contains(s[i:min(len(s), i+12)], ":") {
+			from = i + 1
+			continue
+		}
 		s = s[:i]
+		break
 	}
 	return strings.TrimRight(s, ".,;)]")
 }
@@ -384,10 +400,79 @@ func (sc *scratch) tenantBefore(s string, pos int) bool {
 	return false
 }
 
-// shapedPIN recognizes a numeric password that begins a remark in brackets.
-func shapedPIN(s string) bool {
-	n := classes["digits"].width(s)
-	return n >= 4 && n <= 12 && n < len(s) && s[n] == ' '
+// pinInBrackets returns the numeric passcode in the brackets behind a passcode,
+// as Webex writes it: "(12345678 from phones and video systems)". Some languages
+// have the words before the number, which then is known by its length.
+func (sc *scratch) pinInBrackets(s string) string {
+	s = strings.TrimLeft(s, " ")
+	var ok bool
+	if s, ok = strings.CutPrefix(s, "("); !ok {
+		if s, ok = strings.CutPrefix(s, "（"); !ok {
+			return ""
+		}
+	}
+	if s != "" && isDigit(s[0]) {
+		return sc.digits(s)
+	}
+	i := 0
+	for i < len(s) && s[i] != ')' && !isDigit(s[i]) {
+		i++
+	}
+	if n := digitWidth(s[i:]); n >= 6 { // else a time, a day
+		return s[i : i+n]
+	}
+	return ""
+}
+
+// webexPasswords takes "X (12345678 from phones and video systems)" apart,
+// whatever the language of the label before it.
+func (sc *scratch) webexPasswords(value string) (pass, pin string) {
+	open := strings.Index(value, " (")
+	if open <= 0 || strings.IndexByte(value[:open], ' ') >= 0 {
+		return "", ""
+	}
+	rest := value[open+2:]
+	if n := digitWidth(rest); n >= 4 && n <= 12 && n < len(rest) && rest[n] == ' ' {
+		return value[:open], rest[:n]
+	}
+	if !sc.hasService("webex") {
+		return "", ""
+	}
+	return value[:open], sc.pinInBrackets(value[open:])
+}
+
+// isLinked reports whether a value is the number of a meeting whose link was
+// found: then the label says so, in whatever language.
+func (sc *scratch) isLinked(value string) bool {
+	if !isDigit(value[0]) {
+		return false
+	}
+	n := len(sc.a.b)
+	id, is := sc.digits(value), false
+	for i := range sc.found {
+		is = is || sc.found[i].kind == isLink && len(id) >= 9 && sc.found[i].id == id
+	}
+	sc.a.b = sc.a.b[:n]
+	return is
+}
+
+// digitWidth returns how many digits s begins with.
+func digitWidth(s string) int {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return n
+}
+
+// hasService reports whether a link of a service was found.
+func (sc *scratch) hasService(name string) bool {
+	for i := range sc.found {
+		if r := sc.found[i].rule; r != nil && r.Service == name {
+			return true
+		}
+	}
+	return false
 }
 
 // shapedCode recognizes the passcode on the line after such an id: one word of

@@ -318,34 +318,36 @@ func (t *table) lookup(host string) []hostRule {
 }
 
 // wants reports whether a link may be one of a rule or a gateway, by its host
-// and by what stands behind that in the text. The gateway is nil for a rule.
-func (t *table) wants(host, path string) (ok bool, g *gateway) {
+// and by what stands behind that in the text. The gateway is nil for a rule, and r
+// is the first rule of the host, whatever the path.
+func (t *table) wants(host, path string) (ok bool, g *gateway, r *linkRule) {
 	s := t.slot(host)
+	h := s.entry(host)
+	switch {
+	case h == nil:
+		return false, nil, nil
+	case h.gateway > 0:
+		return true, &gateways[h.gateway-1], nil
+	}
+	return path == "" || path[0] != '/' || s.begins(path), nil, h.rule
+}
+
+// entry returns the first entry of a rule or a gateway for a host, or nil. The
+// slot may be nil.
+func (s *slot) entry(host string) *hostRule {
 	if s == nil {
-		return false, nil
+		return nil
 	}
 	for i := range s.hosts {
-		h := &s.hosts[i]
-		if (h.rule == nil && h.gateway == 0) || !hostMatches(host, h.pattern) {
-			continue
+		if h := &s.hosts[i]; (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
+			return h
 		}
-		if h.gateway > 0 {
-			return true, &gateways[h.gateway-1]
-		}
-		return path == "" || path[0] != '/' || s.begins(path), nil
 	}
-	return false, nil
+	return nil
 }
 
 // known reports whether a host is one of a rule or a gateway.
-func (t *table) known(host string) bool {
-	for _, h := range t.lookup(host) {
-		if (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
-			return true
-		}
-	}
-	return false
-}
+func (t *table) known(host string) bool { return t.slot(host).entry(host) != nil }
 
 // anyHost reports whether a path is one that a rule for every host may know.
 func (t *table) anyHost(path string) bool {

@@ -237,14 +237,17 @@ func (sc *scratch) addDial(i int) {
 	// conference, and the service must have no addresses of its own: people have
 	// addresses in their signatures, and a room must not ring one of them.
 	bridge := service == "pexip" && f.key == ""
-	if (bridge || service == "" && numbered(f.uri)) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
+	if (bridge || service == "" && (f.told || numbered(f.uri))) && f.field >= FieldBody || (bridge || service == "") && f.field == FieldLink {
 		g := sc.near(f.field, source, pos, func(g *group) bool {
-			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0)
+			return g.link >= 0 && (bridge || f.field == FieldLink || g.rule == nil || len(g.rule.Dial) == 0 || g.service == "pexip" && strings.Contains(f.uri, "##"))
 		})
 		if g >= 0 && sameField(sc.found[sc.groups[g].best].field, f.field) || g >= 0 && len(sc.groups) == 1 {
 			f.group = g
 			return
 		}
+	}
+	if service == "" && f.field >= FieldBody && sc.private(f) {
+		return
 	}
 	name := "address"
 	if service == "" {

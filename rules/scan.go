@@ -40,6 +40,7 @@ type found struct {
 	id, pin string
 	room    string
 	token   bool
+	told    bool // the words before it say that it is for video systems
 	scheme  Scheme
 	h323    string // CVI: the H.323 form
 	source  string // of a structured link
@@ -57,6 +58,7 @@ type scanner struct {
 	// unknown is where the last link to an unknown host begins: what is inside
 	// it is no link of its own.
 	unknown int
+	wrapper string // the host of a Safe Link that was seen, or empty
 	hidden  hidden
 	done    int // everything before it is decided
 	slashed int // after the last slash before which a host was looked for
@@ -208,6 +210,15 @@ func (w *scanner) scheme(p int) {
 	if h < w.done {
 		return
 	}
+	// The links of a mail have mostly passed the same gateway.
+	if k := h + len(w.wrapper); w.wrapper != "" && k < len(s) && s[k] == '/' && s[h:k] == w.wrapper {
+		if w.boring(k) {
+			w.pass(start, k)
+		} else {
+			w.candidate(start, start)
+		}
+		return
+	}
 	k := h + hostWidth(s[h:])
 	if k == len(s) {
 		w.unknown = start
@@ -227,12 +238,18 @@ func (w *scanner) scheme(p int) {
 			for rest++; rest < len(s) && isDigit(s[rest]); rest++ {
 			}
 		}
-		known, g := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		known, g, r := w.t.wants(strings.TrimSuffix(host, "."), s[rest:])
+		if r != nil && r.Service == "zoom" {
+			w.zoomPage(s[rest:])
+		}
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
-			if stop == '/' && g == safeLinks && w.boring(k) {
-				break
+			if stop == '/' && g == safeLinks {
+				w.wrapper = host
+				if w.boring(k) {
+					break
+				}
 			}
 			w.candidate(start, start)
 			return
@@ -241,10 +258,22 @@ func (w *scanner) scheme(p int) {
 		w.candidate(start, start)
 		return
 	}
+	w.pass(start, k)
+}
+
+// pass leaves a link out that begins at start, with its host up to k.
+func (w *scanner) pass(start, k int) {
 	w.unknown = start
-	if w.html && start > 0 && s[start-1] == '"' {
+	if w.html && start > 0 && w.s[start-1] == '"' {
 		w.skip(k)
 	}
+}
+
+// zoomPage notes a link to Zoom, whatever its path.
+func (sc *scratch) zoomPage(path string) {
+	sc.zoom = true
+	path = path[:min(len(path), len("/webinar/register/"))]
+	sc.registers = sc.registers || strings.Contains(path, "/register")
 }
 
 // skip goes on after the attribute's value that an offset lies in: the slashes
@@ -331,8 +360,13 @@ func (w *scanner) boring(k int) bool {
 		return false
 	}
 	wrapped := strings.TrimSuffix(s[i:j], ".")
-	if c := lower(s[j+3]); w.t.slot(wrapped) == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
+	slot := w.t.slot(wrapped)
+	rule := slot.entry(wrapped)
+	if c := lower(s[j+3]); rule == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
 		return true
+	}
+	if rule != nil && rule.gateway > 0 {
+		return false
 	}
 	// As much of the path as tells it from those that the rules know.
 	var path [32]byte
@@ -345,8 +379,10 @@ func (w *scanner) boring(k int) bool {
 		}
 	}
 	at := string(path[:n])
-	known, _ := w.t.wants(wrapped, at)
-	return !known && !w.t.anyHost(at) && !cviPath(at)
+	if rule != nil && rule.rule.Service == "zoom" {
+		w.zoomPage(at)
+	}
+	return (rule == nil || !slot.begins(at)) && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.

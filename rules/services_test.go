@@ -40,6 +40,8 @@ func TestServices(t *testing.T) {
 		{"https://app.cal.com/video/AbC", "cal", "AbC"}, {"https://meet.proton.me/join/id-ABC#pwd-x", "proton", "id-ABC"}, {"https://meet.livekit.io/rooms/ab-cd", "livekit", "ab-cd"}, {"https://meetings.vonage.com/554000321", "vonage", "554000321"}, {"https://join.skype.com/AbCdEf", "skype", "AbCdEf"}, {"https://meet.zoho.eu/join?key=554000321", "zoho", "554000321"},
 		{"https://hangouts.google.com/hangouts/_/acme.example/jo", "hangouts", ""}, {"https://telemost.yandex.ru/j/554000321", "telemost", "554000321"}, {"https://vk.com/call/join/AbC", "vk", "AbC"}, {"https://app.livestorm.co/p/00-11", "livestorm", "00-11"}, {"https://app.gather.town/app/AbC/office", "gather", "office"},
 		{"https://eu.bbcollab.com/guest/AbC", "blackboard", "AbC"}, {"https://tuple.app/c/AbC", "tuple", "AbC"}, {"https://pop.com/j/12-34", "pop", "12-34"}, {"https://doxy.me/jodoe", "doxy", "jodoe"},
+		{"https://meeting.dingtalk.com/j/AbC", "dingtalk", "AbC"}, {"https://jiomeetpro.jio.com/shortener?meetingId=5540003211&pwd=a", "jiomeet", "5540003211"}, {"https://salutejazz.ru/calls/abc12?psw=A", "salutejazz", "abc12"}, {"https://call.whatsapp.com/video/AbC", "whatsapp", "AbC"}, {"https://meetings.conf.meetecho.com/interim/?group=00-11", "meetecho", "00-11"},
+		{"https://video-atos.ringcentral.com/join/554000321", "ringcentral", "554000321"}, {"https://meetings.officeathand.att.com/join/554000321", "ringcentral", "554000321"},
 	} {
 		m, ok := Default().Find(&calendar.Event{Location: c.uri})
 		if !assert.True(t, ok, c.uri) {

@@ -135,3 +135,20 @@ func (sc *scratch) afterSignatures() {
 		}
 	}
 }
+
+// private reports whether an address is that of a person: it stands in a
+// signature, beside the telephone's number, and has nothing of a meeting room.
+func (sc *scratch) private(f *found) bool {
+	if f.span.Source != sc.textSource || numbered(f.uri) {
+		return false
+	}
+	for _, word := range [...]string{"vmr", "room", "meet"} {
+		if containsFold(f.uri, word) {
+			return false
+		}
+	}
+	if len(sc.text.signed) == 0 {
+		sc.text.findSignatures()
+	}
+	return sc.text.isSigned(sc.text.at(f.span.Start))
+}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -121,14 +122,10 @@ func init() {
 // plainRun returns where the run of plain bytes ends that begins at i. It looks
 // at eight bytes at a time.
 func plainRun(s string, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	for i+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[i:])
-		lt, amp := x^'<'*ones, x^'&'*ones
-		// The high bit of a byte is set where it, or a carry from below, is none.
-		if (x|(x+ones)|(x-' '*ones)&^x|(lt-ones)&^lt|(amp-ones)&^amp)&highs != 0 {
-			break
+		if m := notPlain(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
 		}
 		i += 8
 	}
@@ -136,6 +133,14 @@ func plainRun(s string, i int) int {
 		i++
 	}
 	return i
+}
+
+// notPlain has the high bit set in the lowest of eight bytes that is not plain,
+// and perhaps in some above it, where it is a carry; it is 0 if all are plain.
+func notPlain(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	lt, amp := x^'<'*ones, x^'&'*ones
+	return (x | (x + ones) | (x-' '*ones)&^x | (lt-ones)&^lt | (amp-ones)&^amp) & highs
 }
 
 // tagKind is what a tag does to the screen.
@@ -237,8 +242,8 @@ func (t *screen) render(s string, html bool) {
 	t.reset()
 	t.lines = append(t.lines, line{0, 0})
 	for i := 0; i < len(s); {
-		j := plainRun(s, i)
-		if j > i {
+		if plainByte[s[i]] {
+			j := plainRun(s, i+1)
 			t.run(s[i:j])
 			if i = j; i == len(s) {
 				break
@@ -290,6 +295,14 @@ func (t *screen) run(s string) {
 func (t *screen) tag(s string, i int) int {
 	rest := s[i:]
 	// The most frequent tags change nothing on the screen.
+	switch {
+	case strings.HasPrefix(rest, "</span>"):
+		return i + len("</span>")
+	case strings.HasPrefix(rest, "<o:p>"):
+		return i + len("<o:p>")
+	case strings.HasPrefix(rest, "</o:p>"):
+		return i + len("</o:p>")
+	}
 	if len(rest) > 5 && (rest[1] == 's' && rest[2] == 'p' || rest[1] == 'o' && rest[2] == ':' || rest[1] == '/' && (rest[2] == 's' && rest[3] == 'p' || rest[2] == 'o')) {
 		if end := index(s, '>', i+3); end < len(s) && rest[2] != 'l' && rest[3] != 'l' {
 			return end + 1
@@ -317,7 +330,10 @@ func (t *screen) tag(s string, i int) int {
 		t.b = append(t.b, '<')
 		return i + 1
 	}
-	end := index(s, '>', k)
+	end := k
+	if k >= len(s) || s[k] != '>' {
+		end = index(s, '>', k)
+	}
 	if end < len(s) {
 		end++
 	}

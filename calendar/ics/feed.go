@@ -206,8 +206,10 @@ func statusError(mailbox, host string, resp *http.Response) error {
 		out.Fix = "Take a new address of the calendar from its publisher"
 	case code == http.StatusNotFound, code == http.StatusGone:
 		cause = calendar.ErrNotFound
+		out.Fix = "Correct the mailbox's address, or take a new address of the calendar from its publisher"
 	case code == http.StatusTooManyRequests:
 		cause = calendar.ErrThrottled
+		out.Fix = "Wait: it is read again by itself"
 	default:
 		cause = calendar.ErrUnavailable
 	}

@@ -139,6 +139,9 @@ func failure(mailbox string, err error) error {
 		out.Fix = "Check the name of the folder"
 	case errors.Is(err, fs.ErrNotExist):
 		out.Err = fmt.Errorf("%w: %w", calendar.ErrNotFound, err)
+		out.Fix = "Put the calendar's file there, or correct the mailbox's address, which is the file's name"
+	case errors.Is(err, calendar.ErrNotFound):
+		out.Fix = "Correct the mailbox's address"
 	case errors.Is(err, fs.ErrPermission):
 		out.Err = fmt.Errorf("%w: %w", calendar.ErrForbidden, err)
 		out.Fix = "Let this program's user read the file"

@@ -402,6 +402,9 @@ func TestFileSize(t *testing.T) {
 	assert.EqualError(t, err, "read calendar of fjord@example.com: large.ics has 104857600 bytes, and the limit is 33554432")
 	_, err = NewFile(filepath.Join(t.TempDir(), "absent.ics"), nil).Events(t.Context(), room, anyWeek)
 	assert.ErrorIs(t, err, calendar.ErrNotFound)
+	var why *calendar.Error
+	require.ErrorAs(t, err, &why)
+	assert.Contains(t, why.Fix, "Put the calendar's file there", "what to do is about files, and not about Exchange")
 	require.NoError(t, os.WriteFile(path, []byte(" \r\n"), 0o600))
 	_, err = NewFile(path, nil).Events(t.Context(), room, anyWeek)
 	assert.ErrorContains(t, err, "the calendar is empty")

@@ -167,6 +167,33 @@ func TestConfigErrors(t *testing.T) {
 	require.ErrorContains(t, err, "read configuration")
 }
 
+// All mistakes are said at once: those of meaning too, but for what may only follow
+// from a value that could not be read.
+func TestConfigErrorsTogether(t *testing.T) {
+	dir := folder(t)
+	said := func(changes ...string) string {
+		t.Helper()
+		text := officeConfig
+		for i := 0; i < len(changes); i += 2 {
+			require.Equal(t, 1, strings.Count(text, changes[i]), changes[i])
+			text = strings.Replace(text, changes[i], changes[i+1], 1)
+		}
+		_, err := parse(filepath.Join(dir, "otj.json"), []byte(text), screens(nil).builders())
+		require.Error(t, err)
+		return err.Error()
+	}
+	got := said(`"poll": "2s"`, `"pol": "2s"`, `"days_ahead": 3`, `"days_ahead": 400`, `"type": "screen", "address": "one"`, `"type": "screen", "adress": "one"`, `"name": "Atrium", `, ``)
+	for _, want := range []string{`unknown member "pol"`, "days_ahead must be 0 to 365", `unknown member "adress"`, "the room needs a name"} {
+		assert.Contains(t, got, want)
+	}
+	assert.NotContains(t, got, `needs an "address"`, "that follows from the misspelt one")
+	got = said(`"poll": "2s"`, `"poll": "2ms"`, `"calendars": {`, `"calendars": [], "others": {`)
+	assert.NotContains(t, got, "no calendar", "the rooms are right")
+	got = said(`"poll": "2s",`, `"poll": "2ms"`)
+	assert.Contains(t, got, "a comma is missing")
+	assert.Contains(t, got, "the rest of the file is checked once this is mended")
+}
+
 // A secret feed address is in no error.
 func TestConfigFeedIsNotPrinted(t *testing.T) {
 	_, err := parse("x", []byte(`{"calendars": {"a": {"type": "ics-feed", "url": "http://h/topsecret"}}, "rooms": []}`), nil)

@@ -114,15 +114,6 @@ func (c *Config) check(builders map[string]Builder) jsonc.Errors {
 			devices[key] = r.Name
 		}
 	}
-	slices.SortStableFunc(k.errs, func(a, b *jsonc.Error) int {
-		if a.File != b.File {
-			return strings.Compare(a.File, b.File)
-		}
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
 	return k.errs
 }
 

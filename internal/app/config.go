@@ -5,9 +5,11 @@ package app
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,17 +128,66 @@ func Read(path string, builders map[string]Builder) (*Config, error) {
 
 func parse(path string, text []byte, builders map[string]Builder) (*Config, error) {
 	doc, err := jsonc.Parse(path, text)
+	var lost jsonc.Errors
+	if errors.As(err, &lost) {
+		for _, e := range lost {
+			e.Msg += " (the rest of the file is checked once this is mended)"
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	c := &Config{Settings: otj.DefaultSettings(), doc: doc, dir: filepath.Dir(path)}
-	if err := doc.Decode(c); err != nil {
+	var errs jsonc.Errors
+	if err := doc.Decode(c); err != nil && !errors.As(err, &errs) {
 		return nil, err
 	}
-	if errs := c.check(builders); len(errs) > 0 {
+	if errs = c.withChecks(errs, builders); len(errs) > 0 {
 		return nil, errs
 	}
 	return c, nil
+}
+
+// parts are the members of the file whose own members stand for themselves.
+var parts = []string{"/rooms", "/calendars", "/webex", "/microsoft365"}
+
+// withChecks adds what is wrong with the meaning of the file to what could not be
+// decoded, but for the parts in which something could not: what is said of them
+// might follow from that.
+func (c *Config) withChecks(undecoded jsonc.Errors, builders map[string]Builder) jsonc.Errors {
+	part := func(e *jsonc.Error) string {
+		if e.File != c.doc.Name() {
+			return ""
+		}
+		if whole := c.doc.Pointer(e, 1); !slices.Contains(parts, whole) {
+			return whole
+		}
+		return c.doc.Pointer(e, 2)
+	}
+	broken := map[string]bool{}
+	for _, e := range undecoded {
+		p := part(e)
+		if p == "" || slices.Contains(parts, p) {
+			return undecoded // all others depend on it
+		}
+		broken[p] = true
+	}
+	out := undecoded
+	for _, e := range c.check(builders) {
+		if !broken[part(e)] {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *jsonc.Error) int {
+		if a.File != b.File {
+			return strings.Compare(a.File, b.File)
+		}
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return out
 }
 
 // sources are all calendars of the room.

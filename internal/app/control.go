@@ -59,6 +59,9 @@ func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre
 	}
 	cc.centre, err = control.New(cc.store, keys, opts)
 	if err == nil {
+		err = cc.centre.Upgrade(context.Background()) // a local file
+	}
+	if err == nil {
 		cc.signIn, err = cc.config.signIn(cc.centre, cc.guard, log)
 	}
 	if err != nil {

@@ -200,23 +200,23 @@ type violation struct {
 	} `json:"nodes"`
 }
 
-// look checks the page that the tab shows, dark on a desktop and light on a phone,
-// and takes its pictures.
+// look checks the page that the tab shows, dark and light, on a phone and on a
+// desktop, and takes its pictures, which are light.
 func (b *tab) look(name string) {
 	b.t.Helper()
 	assert.False(b.t, run[bool](b, "document.body.innerText.includes('⟨')"), "%s lacks a text", name)
-	b.colours("dark")
-	b.accessible(name + ", dark, " + desktop.name)
-	b.colours("light")
-	for _, w := range []window{phone, desktop} {
-		b.size(w)
-		where := name + ", light, " + w.name
-		over := run[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
-		assert.LessOrEqual(b.t, over, 0, "%s is wider than the window", where)
-		if w == phone {
+	for _, mode := range []string{"dark", "light"} {
+		b.colours(mode)
+		for _, w := range []window{phone, desktop} {
+			b.size(w)
+			where := name + ", " + mode + ", " + w.name
+			over := run[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
+			assert.LessOrEqual(b.t, over, 0, "%s is wider than the window", where)
 			b.accessible(where)
+			if mode == "light" {
+				b.picture(name + "-" + w.name)
+			}
 		}
-		b.picture(name + "-" + w.name)
 	}
 }
 

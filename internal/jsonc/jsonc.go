@@ -316,6 +316,47 @@ func (d *Doc) find(pointer string) *hujson.Value {
 // Has reports whether the file has a value at a pointer.
 func (d *Doc) Has(pointer string) bool { return d.root.Find(pointer) != nil }
 
+// Pointer returns the JSON pointer of the value that an error of the file is in or
+// at, at most depth members deep. It is empty for the whole file.
+func (d *Doc) Pointer(e *Error, depth int) string {
+	at := 0
+	for line := 1; line < e.Line; line++ {
+		at += bytes.IndexByte(d.text[at:], '\n') + 1
+	}
+	for column := 1; column < e.Column && at < len(d.text); column++ {
+		_, n := utf8.DecodeRune(d.text[at:])
+		at += n
+	}
+	pointer := ""
+	v := &d.root
+	for range depth {
+		var next *hujson.Value
+		switch c := v.Value.(type) {
+		case *hujson.Object:
+			for i := range c.Members {
+				if m := &c.Members[i]; m.Name.StartOffset <= at && at < m.Value.EndOffset {
+					if name, ok := m.Name.Value.(hujson.Literal); ok {
+						next = &m.Value
+						pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name.String())
+					}
+				}
+			}
+		case *hujson.Array:
+			for i := range c.Elements {
+				if el := &c.Elements[i]; el.StartOffset <= at && at < el.EndOffset {
+					next = el
+					pointer += "/" + strconv.Itoa(i)
+				}
+			}
+		}
+		if next == nil {
+			break
+		}
+		v = next
+	}
+	return pointer
+}
+
 // sortErrors brings errors into the order of the file.
 func sortErrors(es Errors) {
 	sort.SliceStable(es, func(i, j int) bool {

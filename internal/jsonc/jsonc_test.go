@@ -146,6 +146,25 @@ func TestErrorIn(t *testing.T) {
 	assert.False(t, d.Has("/rules/1/nope"))
 }
 
+func TestPointer(t *testing.T) {
+	text := "{\n  // ä\n  \"rooms\": [{\"näme\": 1}, {\"a/b\": [2]}], /* ü */ \"poll\": 5,\n}"
+	doc, err := jsonc.Parse("f", []byte(text))
+	require.NoError(t, err)
+	for pointer, want := range map[string][3]string{
+		"/rooms/0/näme":   {"/rooms", "/rooms/0", "/rooms/0/näme"},
+		"/rooms/1/a~1b/0": {"/rooms", "/rooms/1", "/rooms/1/a~1b"},
+		"/rooms":          {"/rooms", "/rooms", "/rooms"},
+		"/poll":           {"/poll", "/poll", "/poll"},
+		"":                {"", "", ""},
+	} {
+		e := doc.Errorf(pointer, "wrong")
+		for depth, p := range want {
+			assert.Equal(t, p, doc.Pointer(e, depth+1), "%s, %d", pointer, depth+1)
+		}
+	}
+	assert.Empty(t, doc.Pointer(&jsonc.Error{Line: 99, Column: 99}, 3), "of another file")
+}
+
 func TestDecodeKnown(t *testing.T) {
 	d, err := jsonc.Parse("api.json", []byte(`{"name": "a", "new": 1, "list": [{"newer": 2}], "priority": "x"}`))
 	require.NoError(t, err)
