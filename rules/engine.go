@@ -174,6 +174,9 @@ func (sc *scratch) read() {
 		sc.scan(e.table, c, false, FieldLink, "CONTACT")
 	}
 	sc.scan(e.table, ev.Location, false, FieldLocation, "")
+	if ev.Location == "" { // Exchange has it once more, and clients that drop one keep the other
+		sc.scan(e.table, ev.Properties["X-MICROSOFT-LOCATIONDISPLAYNAME"], false, FieldLocation, "X-MICROSOFT-LOCATIONDISPLAYNAME")
+	}
 	sc.scan(e.table, ev.Subject, false, FieldSubject, "")
 	if !sc.body(ev.Body.HTML, true, "html") && ev.Body.Plain != "" {
 		sc.body(ev.Body.Plain, false, "plain")

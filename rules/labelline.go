@@ -111,7 +111,11 @@ func (sc *scratch) bareValues(t *screen, from int, line string) {
 			end = i + k
 		}
 		if is := colonless(classify(before)); is != labelNone && is != labelID {
+			n := len(sc.hits)
 			sc.bareLabel(t, is, line[word:end], from+len(before), from+end)
+			if len(sc.hits) > n && is == labelPasscode {
+				sc.hits[n].pin = sc.pinInBrackets(line[end:])
+			}
 		}
 		i = end
 	}

@@ -332,6 +332,12 @@ func (sc *scratch) spaced(s string) string {
 // token returns s up to the first blank or bracket, without the punctuation of
 // the sentence that it ends.
 func token(s string) string {
+	for _, q := range [...][2]string{{"\"", "\""}, {"“", "”"}, {"„", "“"}, {"«", "»"}} {
+		if quoted, ok := strings.CutPrefix(s, q[0]); ok {
+			quoted, _, _ = strings.Cut(quoted, q[1])
+			return strings.TrimSpace(quoted)
+		}
+	}
 	for from := 0; ; {
 		i := strings.IndexAny(s[from:], " |(<>\"（）「」、。，；")
 		if i < 0 {
