@@ -5,7 +5,9 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,62 +18,55 @@ import (
 
 const module = "github.com/onetouchjoin/onetouchjoin"
 
-// allowed says what a package may import besides the standard library:
-// packages of this module without the module's path, and packages of others by
-// the start of their path. The order is about that of the data, from the
-// calendar to the button; a cycle is impossible in Go.
-var allowed = []struct{ pkg, imports string }{
-	{"internal/jsonc", "github.com/tailscale/hujson"},
-	{"internal/timezone", ""},
-	{"internal/markup", ""},
+// stages are the folders in the order of the data, from the calendar to the
+// button. A package imports those of its own stage and of the stages before it.
+var stages = [][]string{
+	{"internal/jsonc", "internal/markup", "internal/timezone"}, // they know nothing of meetings
+	{"calendar", "internal/googlejson", "internal/graphjson"},
+	{"rules"},
+	{"otj"},
+	{"endpoints"},
+	{"readiness"},
+	{"control"},
+	{"internal/app", "internal/office"},
+	{"cmd"},
+	{"examples"},
+}
 
-	{"calendar", ""},
-	{"calendar/calendartest", "calendar"},
-	{"calendar/ics", "calendar internal/markup internal/timezone github.com/emersion/go-ical golang.org/x/text/encoding/"},
-	{"internal/graphjson", "calendar internal/timezone"},
-	{"internal/googlejson", "calendar internal/markup internal/timezone"},
-	{"calendar/calendartest/graphtest", "calendar calendar/calendartest internal/timezone"},
-	{"calendar/msgraph", "calendar internal/graphjson github.com/Azure/azure-sdk-for-go/sdk/azcore"},
-	{"calendar/invite", "calendar calendar/ics internal/markup internal/graphjson internal/googlejson golang.org/x/net/html/charset golang.org/x/text/encoding/"},
+// forbidden are imports that the order of the stages would allow. A folder
+// stands for everything in it.
+var forbidden = []struct{ from, to, why string }{
+	{"control", "endpoints", "control keeps what administrators configure; internal/app makes devices of it"},
+	{"endpoints/cisco", "endpoints/feed", "adapters do not know each other"},
+	{"endpoints/cisco", "endpoints/poly", "adapters do not know each other"},
+	{"endpoints/feed", "endpoints/cisco", "adapters do not know each other"},
+	{"endpoints/feed", "endpoints/poly", "adapters do not know each other"},
+	{"endpoints/poly", "endpoints/cisco", "adapters do not know each other"},
+	{"endpoints/poly", "endpoints/feed", "adapters do not know each other"},
+	{"examples", "internal", "an example shows what an embedder can do"},
+	{"otj", "internal", "it is small for those who embed it"},
+	{"readiness", "endpoints", "it judges what it is told; internal/app asks the devices"},
+}
 
-	{"rules/internal/rebound", ""},
-	{"rules/internal/jinja", "internal/jsonc rules/internal/rebound"},
-	{"rules", "calendar internal/jsonc rules/internal/jinja rules/internal/rebound"},
-	{"rules/rulestest", "calendar calendar/invite internal/jsonc rules"},
-
-	{"otj", "calendar rules"},
-	{"endpoints/endpointtest", "calendar rules otj"},
-	{"endpoints/cisco/internal/roomos", ""},
-	{"endpoints/cisco", "calendar rules otj endpoints/cisco/internal/roomos golang.org/x/time/ github.com/coder/websocket"},
-	{"endpoints/cisco/ciscotest", "endpoints/cisco/internal/roomos github.com/coder/websocket golang.org/x/crypto/ssh"},
-
-	{"endpoints/internal/lockout", "golang.org/x/time/rate"},
-	{"endpoints/feed", "calendar rules otj endpoints/internal/lockout github.com/emersion/go-ical golang.org/x/time/rate"},
-	{"endpoints/poly/internal/ntlm", "golang.org/x/crypto/md4"},
-	{"endpoints/poly/polytest", "endpoints/poly/internal/ntlm"},
-	{"endpoints/poly", "calendar rules otj endpoints/internal/lockout endpoints/poly/internal/ntlm golang.org/x/time/rate"},
-
-	{"readiness", "calendar rules otj"},
-	{"control", "internal/jsonc calendar calendar/invite rules otj readiness github.com/tailscale/hujson golang.org/x/text/encoding/ github.com/tink-crypto/tink-go/v2/"},
-	{"control/storetest", "control"},
-	{"control/sqlite", "control modernc.org/sqlite"},
-	{"control/client", "calendar readiness control"},
-	{"control/api", "calendar rules otj readiness control github.com/danielgtaylor/huma/v2 golang.org/x/time/rate"},
-
-	{"control/console", "calendar rules otj readiness control control/api"},
-
-	{"control/oidc", "calendar control control/api github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2"},
-
-	{"internal/office", "otj"},
-	{"internal/app", "internal/jsonc calendar calendar/ics calendar/msgraph rules otj endpoints/cisco endpoints/feed endpoints/poly control control/api control/console control/oidc control/sqlite readiness github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity github.com/prometheus/client_golang/prometheus"},
-	{"cmd/otj", "internal/jsonc calendar calendar/ics calendar/invite rules rules/rulestest otj endpoints/cisco endpoints/cisco/ciscotest internal/office internal/app control readiness endpoints/feed endpoints/poly endpoints/poly/polytest"},
-
-	{"examples/embed-rules", "calendar calendar/ics rules"},
-	{"examples/replay-corpus", "rules rules/rulestest"},
-	{"examples/custom-endpoint", "calendar/ics rules otj"},
-	{"examples/simulated-cisco", "endpoints/cisco/ciscotest"},
-	{"examples/graph-to-cisco", "calendar calendar/calendartest/graphtest calendar/msgraph otj endpoints/cisco endpoints/cisco/ciscotest github.com/Azure/azure-sdk-for-go/sdk/azcore github.com/Azure/azure-sdk-for-go/sdk/azidentity"},
-	{"examples/ics-to-cisco", "calendar calendar/ics otj endpoints/cisco endpoints/cisco/ciscotest"},
+// dependencies are the modules of others, or parts of them, by the start of
+// their import path, and the folders that may import them.
+var dependencies = map[string]string{
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore":     "calendar/msgraph examples/graph-to-cisco internal/app",
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity": "examples/graph-to-cisco internal/app",
+	"github.com/coder/websocket":                       "endpoints/cisco",
+	"github.com/coreos/go-oidc/v3/oidc":                "control/oidc",
+	"github.com/danielgtaylor/huma/v2":                 "control/api",
+	"github.com/emersion/go-ical":                      "calendar/ics endpoints/feed",
+	"github.com/prometheus/client_golang/prometheus":   "internal/app",
+	"github.com/tailscale/hujson":                      "control internal/jsonc",
+	"github.com/tink-crypto/tink-go/v2/":               "control",
+	"golang.org/x/crypto/md4":                          "endpoints/poly/internal/ntlm",
+	"golang.org/x/crypto/ssh":                          "endpoints/cisco/ciscotest",
+	"golang.org/x/net/html/charset":                    "calendar/invite",
+	"golang.org/x/oauth2":                              "control/oidc",
+	"golang.org/x/text/encoding/":                      "calendar/ics calendar/invite control",
+	"golang.org/x/time/rate":                           "control/api endpoints",
+	"modernc.org/sqlite":                               "control/sqlite",
 }
 
 // inTests are imports that the tests of every package may have.
@@ -84,83 +79,139 @@ var inTests = []string{
 	"github.com/Azure/azure-sdk-for-go/sdk/", // Microsoft's client of Entra, against the fake
 }
 
-func TestImportsFollowTheData(t *testing.T) {
-	line := map[string]int{}
-	for i, a := range allowed {
-		line[a.pkg] = i
+// within reports whether pkg is in one of the folders, which have spaces
+// between them.
+func within(pkg, folders string) bool {
+	return slices.ContainsFunc(strings.Fields(folders), func(f string) bool {
+		return pkg == f || strings.HasPrefix(pkg, f+"/")
+	})
+}
+
+// stageOf returns the place of a package in stages, or -1.
+func stageOf(pkg string) int {
+	return slices.IndexFunc(stages, func(folders []string) bool { return within(pkg, strings.Join(folders, " ")) })
+}
+
+// isTest reports whether a package serves tests: it simulates, or it checks.
+func isTest(pkg string) bool {
+	return slices.ContainsFunc(strings.Split(pkg, "/"), func(folder string) bool { return strings.HasSuffix(folder, "test") })
+}
+
+// mistake says what is wrong with an import of this module by pkg, if anything.
+func mistake(pkg, target string) string {
+	switch {
+	case stageOf(pkg) < 0 || stageOf(target) < 0:
+		return "one of them is in no stage: say in stages where it belongs"
+	case stageOf(target) > stageOf(pkg):
+		return "it is to the right, towards the button"
+	case strings.HasPrefix(target, pkg+"/") && !strings.HasPrefix(target, pkg+"/internal/") && within(pkg, "calendar rules otj control"):
+		return "a stage does not know who implements it"
+	case isTest(target) && !isTest(pkg) && !within(pkg, "cmd examples"):
+		return "it is for tests"
 	}
-	root, err := filepath.Abs("..")
-	require.NoError(t, err)
-	used, unknown := map[string]bool{}, map[string]bool{}
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+	for _, f := range forbidden {
+		if within(pkg, f.from) && within(target, f.to) {
+			return f.why
+		}
+	}
+	return ""
+}
+
+func TestImportsFollowTheData(t *testing.T) {
+	used := map[string]bool{}
+	imports(t, func(file, pkg, target string) {
+		if strings.HasSuffix(file, "_test.go") && slices.ContainsFunc(inTests, func(p string) bool { return strings.HasPrefix(target, p) }) {
+			return
+		}
+		if own, ok := strings.CutPrefix(target, module+"/"); ok {
+			if why := mistake(pkg, own); why != "" {
+				t.Errorf("%s imports %s: %s", file, own, why)
+			}
+			return
+		}
+		for start, folders := range dependencies {
+			if target != start && !strings.HasPrefix(target, strings.TrimSuffix(start, "/")+"/") {
+				continue
+			}
+			for folder := range strings.FieldsSeq(folders) {
+				if within(pkg, folder) {
+					used[start+" "+folder] = true
+					return
+				}
+			}
+		}
+		t.Errorf("%s imports %s, which dependencies does not allow for %s", file, target, pkg)
+	})
+	for start, folders := range dependencies {
+		for folder := range strings.FieldsSeq(folders) {
+			assert.True(t, used[start+" "+folder], "%s no longer imports %s: take it out of dependencies", folder, start)
+		}
+	}
+}
+
+func TestMistakesOfImports(t *testing.T) {
+	for edge, want := range map[string]string{
+		"calendar rules":                         "to the right",
+		"calendar calendar/ics":                  "does not know who implements it",
+		"calendar/invite calendar/ics":           "",
+		"rules rules/internal/jinja":             "",
+		"rules rules/rulestest":                  "does not know who implements it",
+		"otj endpoints/cisco":                    "to the right",
+		"otj internal/jsonc":                     "small for those who embed it",
+		"endpoints/feed endpoints/cisco":         "do not know each other",
+		"endpoints/feed endpoints/endpointtest":  "for tests",
+		"endpoints/feed endpoints/internal/lock": "",
+		"control endpoints/feed":                 "internal/app makes devices",
+		"cmd/otj endpoints/cisco/ciscotest":      "",
+		"examples/x internal/jsonc":              "what an embedder can do",
+		"elsewhere calendar":                     "in no stage",
+	} {
+		pkg, target, _ := strings.Cut(edge, " ")
+		if got := mistake(pkg, target); want == "" {
+			assert.Empty(t, got, edge)
+		} else {
+			assert.Contains(t, got, want, edge)
+		}
+	}
+}
+
+// imports calls f for each import of this module that is not of the standard
+// library.
+func imports(t *testing.T, f func(file, pkg, target string)) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(".."), ".", func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir():
-			return skipFolder(root, file, d.Name())
+			return skipFolder(file, d.Name())
 		case !strings.HasSuffix(file, ".go"):
 			return nil
 		}
-		dir, err := filepath.Rel(root, filepath.Dir(file))
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil, parser.ImportsOnly)
 		require.NoError(t, err)
-		pkg := filepath.ToSlash(dir)
-		at, known := line[pkg]
-		if !known {
-			unknown[pkg] = true
-			return nil
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		require.NoError(t, err)
-		for _, spec := range f.Imports {
+		for _, spec := range parsed.Imports {
 			target, err := strconv.Unquote(spec.Path.Value)
 			require.NoError(t, err)
-			if first, _, _ := strings.Cut(target, "/"); !strings.Contains(first, ".") {
-				continue // the standard library
+			if first, _, _ := strings.Cut(target, "/"); strings.Contains(first, ".") {
+				f(file, path.Dir(file), target)
 			}
-			if strings.HasSuffix(file, "_test.go") && hasPrefix(target, inTests) {
-				continue
-			}
-			short := strings.TrimPrefix(target, module+"/")
-			if edge := match(short, strings.Fields(allowed[at].imports)); edge != "" {
-				used[pkg+" "+edge] = true
-				continue
-			}
-			t.Errorf("%s imports %s, which the table of this test does not allow for %s", file, short, pkg)
 		}
 		return nil
 	})
 	require.NoError(t, err)
-	assert.Empty(t, unknown, "these packages have no line in the table of this test: say what they may import")
-
-	for _, a := range allowed {
-		for edge := range strings.FieldsSeq(a.imports) {
-			assert.True(t, used[a.pkg+" "+edge], "%s no longer imports %s: take the edge out of the table", a.pkg, edge)
-		}
-	}
 }
 
 // skipFolder leaves out what is not part of this module.
-func skipFolder(root, dir, base string) error {
-	if dir == root {
+func skipFolder(dir, base string) error {
+	if dir == "." {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-		return filepath.SkipDir
+	if _, err := os.Stat(filepath.Join("..", filepath.FromSlash(dir), "go.mod")); err == nil {
+		return fs.SkipDir
 	}
 	if base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".") {
-		return filepath.SkipDir
+		return fs.SkipDir
 	}
 	return nil
-}
-
-func hasPrefix(s string, prefixes []string) bool { return match(s, prefixes) != "" }
-
-// match returns the entry of list that is s, or a folder or prefix of it.
-func match(s string, list []string) string {
-	for _, p := range list {
-		if s == p || (strings.Contains(p, ".") && strings.HasPrefix(s, p)) {
-			return p
-		}
-	}
-	return ""
 }
