@@ -1,11 +1,13 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
@@ -64,6 +66,8 @@ func (p *Processing) check() error {
 	var ck checks
 	ck.settings("settings", p.Settings)
 	ck.rules("rules", p.Rules)
+	p.TimeZone = strings.TrimSpace(p.TimeZone)
+	ck.zone("time_zone", p.TimeZone)
 	p.OwnDomains = slices.Clone(p.OwnDomains) // the caller's
 	for i, d := range p.OwnDomains {
 		p.OwnDomains[i] = strings.ToLower(strings.TrimSpace(d))
@@ -73,6 +77,34 @@ func (p *Processing) check() error {
 		ck.fail("own_domains", "has %d domains; the most is 1000", len(p.OwnDomains))
 	}
 	return ck.err()
+}
+
+// zone demands the name of a time zone; it may be empty.
+func (c *checks) zone(field, name string) {
+	if name == "" {
+		return
+	}
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" || len(name) > 64 {
+		c.fail(field, "%.60q is no time zone; use a name such as Europe/Stockholm", name)
+	}
+}
+
+// zones are time zones by name: to load one reads a file. That of the empty name is
+// the server's.
+type zones map[string]*time.Location
+
+// of returns the zone of the first name that is not empty.
+func (z zones) of(names ...string) *time.Location {
+	name := cmp.Or(names...)
+	loc := z[name]
+	if loc == nil {
+		var err error
+		if loc, err = time.LoadLocation(name); err != nil {
+			loc = z[""] // a later version of the database lacks it
+		}
+		z[name] = loc
+	}
+	return loc
 }
 
 func (c *checks) settings(field string, s otj.Settings) {
