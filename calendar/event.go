@@ -33,7 +33,8 @@ type Event struct {
 	Organizer Person
 
 	// Start and End are instants; End is not before Start. An all-day event
-	// runs from midnight to midnight in the calendar's own time zone.
+	// runs from midnight to midnight in the calendar's own time zone, and in
+	// [time.UTC] where the calendar gives dates alone.
 	Start, End time.Time
 	AllDay     bool
 

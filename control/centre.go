@@ -41,6 +41,9 @@ type Options struct {
 	// Folders are the folders below which providers of iCalendar folders may
 	// read. Without one there are no such providers.
 	Folders []string
+	// TimeZone decides when a day ends for companies that say nothing else. Default
+	// UTC.
+	TimeZone *time.Location
 	// Live is the service that keeps the devices. Without it nothing can be said
 	// of what rooms show, and calendars cannot be asked.
 	Live Live
@@ -72,6 +75,9 @@ func New(store Store, keys *Keys, opts *Options) (*Centre, error) {
 	if opts != nil {
 		c.opts = *opts
 		c.opts.Folders = slices.Clone(opts.Folders)
+	}
+	if c.opts.TimeZone == nil {
+		c.opts.TimeZone = time.UTC
 	}
 	if c.opts.Resolver == nil {
 		c.opts.Resolver = net.DefaultResolver

@@ -128,7 +128,7 @@ func (c *Centre) SaveGroup(ctx context.Context, actor Actor, g Group) (Group, er
 		if _, err := actor.org(ch, g.Company, Configure); err != nil {
 			return err
 		}
-		g.Name, g.User = strings.TrimSpace(g.Name), strings.TrimSpace(g.User)
+		g.Name, g.User, g.TimeZone = strings.TrimSpace(g.Name), strings.TrimSpace(g.User), strings.TrimSpace(g.TimeZone)
 		if g.ID != "" {
 			old, err := own[Group](ch, g.ID)
 			if err != nil {
@@ -144,6 +144,7 @@ func (c *Centre) SaveGroup(ctx context.Context, actor Actor, g Group) (Group, er
 		var ck checks
 		ck.text("name", g.Name, 250)
 		ck.optional("user", g.User, 250)
+		ck.zone("time_zone", g.TimeZone)
 		ck.settings("settings", g.Settings.Over(otj.DefaultSettings()))
 		if err := ck.err(); err != nil {
 			return err

@@ -154,6 +154,9 @@ type Processing struct {
 	// PreferMeet keeps a Meet link that Google added by itself ahead of another
 	// service in the location.
 	PreferMeet bool `json:"prefer_meet"`
+	// TimeZone decides when a day ends, as in "Europe/Stockholm"; empty is
+	// Options.TimeZone.
+	TimeZone string `json:"time_zone,omitempty"`
 }
 
 // SystemKind is how a video system gets its meetings.
@@ -246,4 +249,6 @@ type Group struct {
 	HasPassword bool   `json:"has_password"`
 	// Settings are those that differ from the company's; nil if none does.
 	Settings *OwnSettings `json:"settings,omitempty"`
+	// TimeZone decides when a day ends; empty is the company's.
+	TimeZone string `json:"time_zone,omitempty"`
 }

@@ -75,6 +75,7 @@ type MeetingChange struct {
 type previewRoom struct {
 	system        System
 	before, after otj.Settings
+	was, will     *time.Location // which decides when the day ends
 }
 
 // PreviewChange says what would change on the screens of a company today if
@@ -223,8 +224,10 @@ func (c *Centre) previewRooms(ctx context.Context, company string, draft *Proces
 			if !s.Enabled || s.Paused || s.Mailbox == "" {
 				continue
 			}
-			own := groups[s.Group].Settings
-			rooms[s.Mailbox] = append(rooms[s.Mailbox], previewRoom{s, own.Over(old.Settings), own.Over(draft.Settings)})
+			g := groups[s.Group]
+			rooms[s.Mailbox] = append(rooms[s.Mailbox], previewRoom{
+				s, g.Settings.Over(old.Settings), g.Settings.Over(draft.Settings), c.zoneOf(g.TimeZone, old.TimeZone), c.zoneOf(g.TimeZone, draft.TimeZone),
+			})
 		}
 		return nil
 	})
@@ -239,9 +242,7 @@ func (c *Centre) previewMailbox(ctx context.Context, mailbox string, rooms []pre
 	now := time.Now().UTC()
 	w := rooms[0].before.Window(now)
 	for _, r := range rooms {
-		for _, s := range []otj.Settings{r.before, r.after} {
-			w = union(w, s.Window(now))
-		}
+		w = union(union(w, r.before.Window(now.In(r.was))), r.after.Window(now.In(r.will)))
 	}
 	events, err := c.opts.Live.Events(ctx, mailbox, w)
 	problem := ""
@@ -254,8 +255,8 @@ func (c *Centre) previewMailbox(ctx context.Context, mailbox string, rooms []pre
 	for _, r := range rooms {
 		change := RoomChange{System: r.system.ID, Name: r.system.Name, Error: problem, Meetings: []MeetingChange{}}
 		dials := c.dialsOf(r.system.ID)
-		is := otj.Plan(within(events, r.before.Window(now)), r.before, before, dials)
-		will := otj.Plan(within(events, r.after.Window(now)), r.after, after, dials)
+		is := otj.Plan(within(events, r.before.Window(now.In(r.was))), r.before, before, dials)
+		will := otj.Plan(within(events, r.after.Window(now.In(r.will))), r.after, after, dials)
 		change.Meetings = append(change.Meetings, differences(is, will)...)
 		shown += len(is.Meetings)
 		out = append(out, change)

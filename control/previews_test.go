@@ -104,3 +104,32 @@ func TestPreviewThatTakesTooLong(t *testing.T) {
 		}
 	})
 }
+
+// Where the day ends elsewhere, today has other meetings.
+func TestPreviewOfAnotherTimeZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock begins on 1 January 2000, at midnight UTC
+		w, draft := previewing(t)
+		ctx := t.Context()
+		draft.Settings.NonVideo, draft.Settings.DaysAhead = true, 0
+		draft = must(w.centre.SaveProcessing(ctx, w.admin, draft))(t)
+		for id := range w.live.events {
+			w.live.events[id] = []calendar.Event{meeting("noon", "Noon", "Canteen", time.Now().UTC().Add(12*time.Hour))}
+		}
+		draft.TimeZone = "Pacific time"
+		_, err := w.centre.PreviewChange(ctx, w.admin, draft, nil)
+		assert.Equal(t, []string{"time_zone"}, fieldsOf(t, err))
+		draft.TimeZone = "America/Los_Angeles"
+		v := must(w.centre.PreviewChange(ctx, w.admin, draft, nil))(t)
+		assert.Equal(t, map[control.ChangeWhat]int{control.Vanishes: 2}, v.Count, "there it is New Year's Eve until eight")
+
+		// A group of systems may be elsewhere than the company.
+		g := must(w.centre.SaveGroup(ctx, w.admin, control.Group{Company: w.acme.ID, Name: "London", TimeZone: "Europe/London"}))(t)
+		s := must(w.centre.Systems(ctx, w.admin, w.acme.ID, "", 1))(t).Items[0]
+		s.Group = g.ID
+		must(w.centre.SaveSystem(ctx, w.admin, s))(t)
+		v = must(w.centre.PreviewChange(ctx, w.admin, draft, nil))(t)
+		assert.Equal(t, map[control.ChangeWhat]int{control.Vanishes: 1}, v.Count)
+		_, err = w.centre.SaveGroup(ctx, w.admin, control.Group{Company: w.acme.ID, Name: "Nowhere", TimeZone: "Local"})
+		assert.Equal(t, []string{"time_zone"}, fieldsOf(t, err))
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
@@ -64,6 +65,8 @@ func (p *Processing) check() error {
 	var ck checks
 	ck.settings("settings", p.Settings)
 	ck.rules("rules", p.Rules)
+	p.TimeZone = strings.TrimSpace(p.TimeZone)
+	ck.zone("time_zone", p.TimeZone)
 	p.OwnDomains = slices.Clone(p.OwnDomains) // the caller's
 	for i, d := range p.OwnDomains {
 		p.OwnDomains[i] = strings.ToLower(strings.TrimSpace(d))
@@ -73,6 +76,30 @@ func (p *Processing) check() error {
 		ck.fail("own_domains", "has %d domains; the most is 1000", len(p.OwnDomains))
 	}
 	return ck.err()
+}
+
+// zone demands the name of a time zone; it may be empty.
+func (c *checks) zone(field, name string) {
+	if name == "" {
+		return
+	}
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" || len(name) > 64 {
+		c.fail(field, "%.60q is no time zone; use a name such as Europe/Stockholm", name)
+	}
+}
+
+// zoneOf returns the first of some names of time zones that is one, or else the
+// server's.
+func (c *Centre) zoneOf(names ...string) *time.Location {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc
+		}
+	}
+	return c.opts.TimeZone
 }
 
 func (c *checks) settings(field string, s otj.Settings) {

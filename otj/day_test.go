@@ -2,6 +2,7 @@ package otj_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,75 @@ func TestServiceStartBufferBeforeMidnight(t *testing.T) {
 		assert.Equal(t, "night", titles(s))
 		after(3 * time.Minute)
 		assert.Equal(t, "night later", titles(s))
+		b.stop()
+	})
+}
+
+// A calendar that cannot be read as the day begins has been read before.
+func TestServiceOutageOverMidnight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, s := newCalendars(), endpointtest.NewScreen(nil)
+		cal.set("mb", nil, meeting("tomorrow", 33*time.Hour))
+		b := start(t, cal, nil, func(b *bench) []otj.Room {
+			r := b.room("room", s, "mb")
+			r.Settings = today()
+			return []otj.Room{r}
+		})
+		after(23 * time.Hour)
+		assert.Equal(t, "", titles(s))
+		cal.set("mb", errors.New("the calendar is down"))
+		after(2 * time.Hour)
+		assert.Equal(t, "tomorrow", titles(s))
+		b.stop()
+	})
+}
+
+// Microsoft Graph gives all-day events as dates, in UTC: they are days of the room.
+func TestServiceAllDayEventsAreDaysOfTheRoom(t *testing.T) {
+	for zone, offset := range map[string]time.Duration{"America/Los_Angeles": 8 * time.Hour, "UTC": 0, "Pacific/Auckland": -13 * time.Hour} {
+		t.Run(zone, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				loc, err := time.LoadLocation(zone)
+				require.NoError(t, err)
+				cal, s := newCalendars(), endpointtest.NewScreen(nil)
+				fair := meeting("fair", 72*time.Hour) // a midnight of UTC
+				fair.AllDay, fair.End, fair.Location = true, fair.Start.AddDate(0, 0, 1), "sip:fair@example.com"
+				own := meeting("own", 96*time.Hour)
+				own.Start, own.End = time.Date(2000, 1, 5, 0, 0, 0, 0, loc), time.Date(2000, 1, 6, 0, 0, 0, 0, loc)
+				own.AllDay, own.Location = true, "sip:own@example.com"
+				cal.set("mb", nil, fair, own)
+				b := start(t, cal, nil, func(b *bench) []otj.Room {
+					r := b.room("room", s, "mb")
+					r.TimeZone = loc
+					return []otj.Room{r}
+				})
+				ms := s.Meetings()
+				require.Len(t, ms, 2)
+				assert.Equal(t, fair.Start.Add(offset), ms[0].Start)
+				assert.Equal(t, fair.End.Add(offset), ms[0].End)
+				assert.True(t, own.Start.Equal(ms[1].Start), "its calendar knows its zone")
+				after(time.Until(fair.End.Add(offset)) - time.Minute)
+				assert.Equal(t, "fair own", titles(s))
+				after(2 * time.Minute)
+				assert.Equal(t, "own", titles(s))
+				b.stop()
+			})
+		})
+	}
+}
+
+// An end that is no whole second is one.
+func TestServiceEndWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, s := newCalendars(), endpointtest.NewScreen(nil)
+		ev := meeting("call", time.Hour)
+		ev.End = ev.End.Add(999 * time.Millisecond)
+		cal.set("mb", nil, ev)
+		b := start(t, cal, &otj.Options{Poll: 6 * time.Hour}, func(b *bench) []otj.Room { return []otj.Room{b.room("room", s, "mb")} })
+		after(2*time.Hour - time.Second)
+		assert.Equal(t, "call", titles(s))
+		after(3 * time.Second)
+		assert.Equal(t, "", titles(s))
 		b.stop()
 	})
 }

@@ -273,8 +273,9 @@ func (f *feed) readWindow(now time.Time) calendar.Window {
 		local := now.In(r.timeZone())
 		y, m, d := local.Date()
 		from := time.Date(y, m, d, 0, 0, 0, 0, local.Location()).Add(-maxBuffer * time.Minute)
-		// What can be joined before midnight and begins after it.
-		to := dayAfter(local, s.DaysAhead).Add(time.Duration(s.StartBuffer)*time.Minute + time.Minute)
+		// Tomorrow in any case, for a calendar that cannot be read when it begins;
+		// and what can be joined before midnight and begins after it.
+		to := dayAfter(local, max(s.DaysAhead, 1)).Add(time.Duration(s.StartBuffer)*time.Minute + time.Minute)
 		if i == 0 || from.Before(w.From) {
 			w.From = from
 		}

@@ -243,7 +243,7 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 	until = now.Add(idle)
 	for _, f := range c.feeds {
 		ok, failing := f.events(c.room.Rules, func(ev calendar.Event, fd *found) {
-			events = append(events, ev)
+			events = append(events, dated(ev, c.room.timeZone()))
 			founds = append(founds, fd)
 		})
 		switch {
@@ -280,6 +280,9 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 		if window.Overlaps(ev.Start, shownUntil(ev)) {
 			near = append(near, *ev)
 			known[&near[len(near)-1]] = founds[i]
+			if end := shownUntil(ev).Add(time.Duration(settings.EndBuffer) * time.Minute); end.After(now) {
+				until = earlier(until, end)
+			}
 		} else if early := ev.Start.Add(-time.Duration(settings.StartBuffer) * time.Minute); early.After(now) {
 			until = earlier(until, early) // it comes before midnight
 		}
@@ -296,12 +299,6 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 	if k.broken {
 		k.broken = false
 		k.raise(AlarmDevice, "")
-	}
-	for i := range r.Meetings {
-		m := &r.Meetings[i]
-		if end := m.End.Add(m.EndBuffer); end.After(now) {
-			until = earlier(until, end)
-		}
 	}
 	k.mu.Lock()
 	k.status.Planned = now.UTC()

@@ -36,8 +36,8 @@ type Room struct {
 	Settings *Settings
 	// Rules find the addresses; nil stands for rules.Default.
 	Rules *rules.Engine
-	// TimeZone decides when a day ends, for Settings.DaysAhead; nil stands for
-	// UTC.
+	// TimeZone decides when a day ends, for Settings.DaysAhead and for all-day
+	// events whose calendar gives dates alone; nil stands for UTC.
 	TimeZone *time.Location
 }
 

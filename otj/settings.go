@@ -181,6 +181,25 @@ func dayAfter(t time.Time, days int) time.Time {
 	return end
 }
 
+// dated returns an event whose calendar gives dates alone, as Microsoft Graph
+// does for all-day events, as it is in loc: from midnight to midnight there.
+func dated(ev calendar.Event, loc *time.Location) calendar.Event {
+	if !ev.AllDay || !isDate(ev.Start) || !isDate(ev.End) {
+		return ev
+	}
+	first := func(t time.Time) time.Time {
+		y, m, d := t.Date()
+		return dayAfter(time.Date(y, m, d, 12, 0, 0, 0, loc), -1)
+	}
+	ev.Start, ev.End = first(ev.Start), first(ev.End)
+	return ev
+}
+
+// isDate reports whether t is a date without a time zone.
+func isDate(t time.Time) bool {
+	return t.Location() == time.UTC && t.Equal(t.Truncate(24*time.Hour))
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

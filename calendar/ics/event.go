@@ -40,6 +40,11 @@ type vevent struct {
 	// occurrence of a series.
 	recurrence *moment
 	following  bool // RANGE=THISANDFUTURE
+	// stray is set for an event that stands in for an occurrence which cannot be
+	// made out. It is not the series, and not a newer version of it.
+	stray bool
+	// classless is set where the event does not say how private it is.
+	classless bool
 }
 
 type attendee struct {
@@ -74,7 +79,8 @@ func (f *vcalendar) event(raw *rawEvent, loc *time.Location) *vevent {
 		Status:   f.status(props),
 	}
 	v.ev.Organizer, _ = person(props.Get(ical.PropOrganizer))
-	v.ev.Sensitivity = sensitivity(rawValue(props, ical.PropClass))
+	class := rawValue(props, ical.PropClass)
+	v.ev.Sensitivity, v.classless = sensitivity(class), class == ""
 	v.ev.Body = body(props)
 	if m, err := parseMoment(rawValue(props, ical.PropLastModified), "", nil, time.UTC); err == nil {
 		v.ev.Modified = m.UTC()
@@ -108,6 +114,7 @@ func (v *vevent) times(props ical.Props, zone zoneOf, loc *time.Location) error 
 	if p := props.Get(ical.PropRecurrenceID); p != nil && strings.TrimSpace(p.Value) != "" {
 		m, err := read(ical.PropRecurrenceID)
 		if err != nil {
+			v.stray = true
 			return err
 		}
 		v.recurrence = &m

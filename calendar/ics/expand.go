@@ -42,7 +42,7 @@ func (c *Calendar) group() {
 			all[uid] = s
 		}
 		v.series = s
-		if !v.override() {
+		if !v.override() && !v.stray {
 			s.masters = append(s.masters, v)
 		}
 	}
@@ -51,6 +51,7 @@ func (c *Calendar) group() {
 	}
 	for _, v := range c.events {
 		if v.override() {
+			v.series.inherit(v)
 			v.series.replace(v)
 		}
 	}
@@ -103,6 +104,20 @@ func (s *series) choose() {
 	s.masters = slices.DeleteFunc(s.masters, func(v *vevent) bool { return v.old })
 	if len(s.masters) == 1 {
 		s.masters[0].key = keys.Replace(s.masters[0].uid)
+	}
+}
+
+// inherit gives an event that stands in for an occurrence what its series says
+// of all of them: that they are private, where it does not say itself, and that
+// the series was cancelled after it was written.
+func (s *series) inherit(v *vevent) {
+	for _, m := range s.masters {
+		if v.classless {
+			v.ev.Sensitivity = max(v.ev.Sensitivity, m.ev.Sensitivity)
+		}
+		if m.ev.Status == calendar.Cancelled && v.seq <= m.seq {
+			v.ev.Status = calendar.Cancelled
+		}
 	}
 }
 

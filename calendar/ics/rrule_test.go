@@ -286,6 +286,15 @@ func TestBadOverride(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 	assert.Equal(t, "u/20260304T090000Z", bad.ID)
 
+	for _, more := range []string{"DTSTART:20260304T100000Z", "DTSTART:20260304T100000Z\nSEQUENCE:3", "STATUS:CANCELLED"} {
+		stray := "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:2026x\n" + more + "\nEND:VEVENT"
+		for _, text := range []string{vcal(master, stray), vcal(stray, master)} {
+			events, err = decode(t, text).Events(t.Context(), "", anyWeek)
+			assert.Len(t, events, 5, "one bad event does not take the series with it")
+			assert.ErrorContains(t, err, `RECURRENCE-ID: "2026x" is not a date`)
+		}
+	}
+
 	events, err = decode(t, vcal(master, "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260304T090000Z\nDTSTART:20260304T100000Z\nEND:VEVENT")).Events(t.Context(), "", anyWeek)
 	assert.Len(t, events, 2, "nothing is shown at a time that may be wrong")
 	assert.ErrorContains(t, err, "THISANDFUTURE")
@@ -295,6 +304,44 @@ func TestBadOverride(t *testing.T) {
 	require.Len(t, events, 1)
 	assert.Equal(t, calendar.Cancelled, events[0].Status)
 	assert.Empty(t, starts(t, vcal("METHOD:CANCEL", "BEGIN:VEVENT\nUID:u\nEND:VEVENT"), century))
+}
+
+// An occurrence that was changed has what its series says of all of them.
+func TestOverrideInheritsFromTheSeries(t *testing.T) {
+	series := func(more string) string {
+		return "BEGIN:VEVENT\nUID:u\nDTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;COUNT=3\n" + more + "\nEND:VEVENT"
+	}
+	changed := func(more string) string {
+		return "BEGIN:VEVENT\nUID:u\nRECURRENCE-ID:20260303T090000Z\nDTSTART:20260303T150000Z\n" + more + "\nEND:VEVENT"
+	}
+	for _, tt := range []struct {
+		name, series, changed string
+		status                calendar.Status
+		sensitivity           calendar.Sensitivity
+	}{
+		{"nothing", "", "", calendar.Confirmed, calendar.Normal},
+		{"private", "CLASS:PRIVATE", "", calendar.Confirmed, calendar.Private},
+		{"private but for this one", "CLASS:PRIVATE", "CLASS:PUBLIC", calendar.Confirmed, calendar.Normal},
+		{"this one private", "", "CLASS:CONFIDENTIAL", calendar.Confirmed, calendar.Confidential},
+		{"cancelled after the change", "SEQUENCE:2\nSTATUS:CANCELLED", "SEQUENCE:1", calendar.Cancelled, calendar.Normal},
+		{"cancelled, but for one that was changed later", "SEQUENCE:2\nSTATUS:CANCELLED", "SEQUENCE:3", calendar.Confirmed, calendar.Normal},
+	} {
+		for order, text := range map[string]string{"after": vcal(series(tt.series), changed(tt.changed)), "before": vcal(changed(tt.changed), series(tt.series))} {
+			events, err := decode(t, text).Events(t.Context(), "", anyWeek)
+			require.NoError(t, err, tt.name)
+			require.Len(t, events, 3, tt.name)
+			assert.Equal(t, "u/20260303T090000Z", events[1].ID)
+			assert.Equal(t, tt.status, events[1].Status, tt.name+" "+order)
+			assert.Equal(t, tt.sensitivity, events[1].Sensitivity, tt.name+" "+order)
+		}
+	}
+	// A cancellation that does not say when is one too.
+	text := vcal(series("SEQUENCE:0"), changed("SEQUENCE:0"), "BEGIN:VEVENT\nUID:u\nSEQUENCE:1\nSTATUS:CANCELLED\nEND:VEVENT")
+	events, err := decode(t, text).Events(t.Context(), "", anyWeek)
+	require.NoError(t, err)
+	for _, ev := range events {
+		assert.Equal(t, calendar.Cancelled, ev.Status)
+	}
 }
 
 func TestVersionsOfAnEvent(t *testing.T) {

@@ -121,6 +121,17 @@ func TestSetUpOfACompany(t *testing.T) {
 	assert.Len(t, users, 2)
 	require.NoError(t, c.DeleteUser(ctx, ben.ID, ben.Revision))
 
+	minutes := 15
+	g, err := c.Groups(org.ID).Create(ctx, control.Group{Name: "Oslo", TimeZone: "Europe/Oslo", Settings: &control.OwnSettings{StartBuffer: &minutes, Prefer: []rules.Scheme{rules.SIP}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"start_buffer", "prefer"}, g.Settings.Decides())
+	g.Settings.StartBuffer = nil
+	g, err = c.Groups(org.ID).Change(ctx, g)
+	require.NoError(t, err)
+	assert.Equal(t, &control.OwnSettings{Prefer: []rules.Scheme{rules.SIP}}, g.Settings)
+	_, err = c.ProviderQuota(ctx, p.ID)
+	require.ErrorContains(t, err, "only Microsoft 365 has a quota")
+
 	systems := c.Systems(org.ID)
 	s, err := systems.Create(ctx, control.System{Name: "Board", Kind: control.Poly, Mailbox: boxes[0].ID, Enabled: true})
 	require.NoError(t, err)

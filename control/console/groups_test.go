@@ -47,6 +47,14 @@ func TestSettingsOfAGroupSayWhatIsTheCompanys(t *testing.T) {
 	b.open("groups")
 	assert.Contains(t, b.at.text, "4 of its own")
 
+	b.open("groups/" + group().ID + "/settings")
+	assert.Contains(t, b.at.text, "Empty is the company's: that of the server.")
+	b.send("Save", map[string][]string{"time_zone": v("Mars")})
+	assert.NotEmpty(t, b.at.Find("#f-time_zone-error").Text())
+	b.send("Save", map[string][]string{"time_zone": v("Asia/Tokyo")})
+	assert.Equal(t, "Asia/Tokyo", group().TimeZone)
+	assert.Contains(t, b.at.text, "dialled first, Time zone.")
+
 	// The company changes: what the group leaves to it follows.
 	b.open("settings")
 	b.send("Save", map[string][]string{"end_buffer": v("25"), "start_buffer": v("1"), "tentative": nil})
@@ -56,6 +64,7 @@ func TestSettingsOfAGroupSayWhatIsTheCompanys(t *testing.T) {
 	assert.Equal(t, "15", b.at.Find("#f-start_buffer").AttrOr("value", ""))
 	b.send("Take all from the company", nil)
 	assert.Nil(t, group().Settings)
+	assert.Empty(t, group().TimeZone)
 	assert.Contains(t, b.at.text, "All are the company's.")
 }
 

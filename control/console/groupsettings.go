@@ -30,6 +30,9 @@ func (g group) Own() (out []string) {
 	for _, name := range g.Settings.Decides() {
 		out = append(out, text(settingLabels[name]))
 	}
+	if g.TimeZone != "" {
+		out = append(out, text("settings.zone"))
+	}
 	return out
 }
 
@@ -38,6 +41,7 @@ type groupSettingsPage struct {
 	group
 	settingsPage
 	Company otj.Settings
+	Zone    string // the company's
 }
 
 // as is the choice of what the company has.
@@ -90,7 +94,7 @@ func (f field) Inherits(company any) field {
 
 // groupSettingsForm is the form of what a group decides.
 func groupSettingsForm(g control.Group) *form {
-	f := newForm("revision", revision(g.Revision))
+	f := newForm("revision", revision(g.Revision), "time_zone", g.TimeZone)
 	o := g.Settings
 	if o == nil {
 		return f
@@ -160,14 +164,14 @@ func (f *form) sentOwn(company otj.Settings) *control.OwnSettings {
 	return o
 }
 
-// findGroupSettings returns the group of the path and its company's settings.
-func (c *Console) findGroupSettings(r *request) (control.Group, otj.Settings, error) {
+// findGroupSettings returns the group of the path, and what its company has.
+func (c *Console) findGroupSettings(r *request) (control.Group, control.Processing, error) {
 	g, err := c.findGroup(r)
 	if err != nil {
-		return g, otj.Settings{}, err
+		return g, control.Processing{}, err
 	}
 	p, err := c.centre.Processing(r.Context(), r.actor, r.org.ID)
-	return g, p.Settings, err
+	return g, p, err
 }
 
 func (c *Console) groupSettings(r *request) error {
@@ -178,12 +182,15 @@ func (c *Console) groupSettings(r *request) error {
 	return c.showGroupSettings(r, groupSettingsForm(g), g, company)
 }
 
-func (c *Console) showGroupSettings(r *request, f *form, g control.Group, company otj.Settings) error {
-	data := groupSettingsPage{group: group{g}, Company: company}
+func (c *Console) showGroupSettings(r *request, f *form, g control.Group, company control.Processing) error {
+	data := groupSettingsPage{group: group{g}, Company: company.Settings, Zone: company.TimeZone}
+	if data.Zone == "" {
+		data.Zone = text("groups.settings.server")
+	}
 	// What is wrong with the form is noted in it already, or nothing is.
 	look := &form{Values: f.Values}
-	own := look.sentOwn(company)
-	if screen, err := c.centre.PreviewScreen(own.Over(company)); err == nil && len(look.Problems) == 0 {
+	own := look.sentOwn(company.Settings)
+	if screen, err := c.centre.PreviewScreen(own.Over(company.Settings)); err == nil && len(look.Problems) == 0 {
 		data.Screen = &screen
 	}
 	return r.show(page{
@@ -201,11 +208,11 @@ func (c *Console) editGroupSettings(r *request) error {
 	changed.Revision = f.revision()
 	switch f.get("op") {
 	case "save":
-		changed.Settings = f.sentOwn(company)
+		changed.Settings, changed.TimeZone = f.sentOwn(company.Settings), f.get("time_zone")
 	case "none":
-		changed.Settings = nil
+		changed.Settings, changed.TimeZone = nil, ""
 	default:
-		f.sentOwn(company)
+		f.sentOwn(company.Settings)
 		return c.showGroupSettings(r, f, g, company)
 	}
 	if !r.may(control.Configure) {

@@ -70,7 +70,7 @@ func settingsForm(p control.Processing) *form {
 		"revision", revision(p.Revision),
 		"days_ahead", strconv.Itoa(s.DaysAhead), "start_buffer", strconv.Itoa(s.StartBuffer), "end_buffer", strconv.Itoa(s.EndBuffer),
 		"replace_subject", string(s.ReplaceSubject), "subject_template", s.SubjectTemplate, "all_day", string(s.AllDay),
-		"prefer", schemes(s.Prefer), "own_domains", strings.Join(p.OwnDomains, "\n"),
+		"prefer", schemes(s.Prefer), "own_domains", strings.Join(p.OwnDomains, "\n"), "time_zone", p.TimeZone,
 	)
 	for name, on := range map[string]bool{
 		"non_video": s.NonVideo, "private": s.Private, "private_button": s.PrivateButton, "replace_empty_subject": s.ReplaceEmptySubject,
@@ -94,7 +94,7 @@ func (f *form) sentSettings(p control.Processing) control.Processing {
 		AllDay: otj.Show(f.get("all_day")), Overlapping: f.checked("overlapping"), Prefer: f.schemes("prefer"),
 	}
 	f.take(s.Validate())
-	p.Settings, p.PreferMeet, p.Revision = s, f.checked("prefer_meet"), f.revision()
+	p.Settings, p.PreferMeet, p.TimeZone, p.Revision = s, f.checked("prefer_meet"), f.get("time_zone"), f.revision()
 	p.OwnDomains = strings.FieldsFunc(f.get("own_domains"), func(r rune) bool { return strings.ContainsRune(", ;\r\n\t", r) })
 	return p
 }

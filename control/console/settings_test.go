@@ -23,7 +23,7 @@ import (
 var every = map[string][]string{
 	"days_ahead": v("365"), "start_buffer": v("180"), "end_buffer": v("15"), "replace_subject": v("ALL"), "subject_template": v("Booked by {{organizer_name}}"),
 	"replace_empty_subject": nil, "private": nil, "private_button": nil, "non_video": nil, "tentative": nil, "overlapping": nil, "all_day": v("none"),
-	"prefer": v("https, SIP"), "prefer_meet": v("on"), "own_domains": v("acme.example\r\nAcme.Test"),
+	"prefer": v("https, SIP"), "prefer_meet": v("on"), "own_domains": v("acme.example\r\nAcme.Test"), "time_zone": v("Europe/Oslo"),
 }
 
 func TestSettingsAreSaved(t *testing.T) {
@@ -39,6 +39,7 @@ func TestSettingsAreSaved(t *testing.T) {
 		AllDay: otj.ShowNone, Prefer: []rules.Scheme{rules.HTTPS, rules.SIP},
 	}, p.Settings)
 	assert.True(t, p.PreferMeet)
+	assert.Equal(t, "Europe/Oslo", p.TimeZone)
 	assert.Equal(t, []string{"acme.example", "acme.test"}, p.OwnDomains)
 	// What was saved is what the form shows.
 	for name, value := range every {
@@ -64,7 +65,7 @@ func TestSettingsOutOfRange(t *testing.T) {
 	b := w.signIn("ann@acme.example")
 	for name, bad := range map[string]string{
 		"days_ahead": "366", "start_buffer": "-1", "end_buffer": "181", "replace_subject": "SOME", "subject_template": "{{nothing}}", "all_day": "some",
-		"prefer": "sip, carrier-pigeon", "own_domains": "not a domain!",
+		"prefer": "sip, carrier-pigeon", "own_domains": "not a domain!", "time_zone": "Oslo",
 	} {
 		b.open("settings")
 		b.send("Save", map[string][]string{name: v(bad)})

@@ -55,7 +55,11 @@ func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre
 			return fail(err)
 		}
 	}
-	opts := &control.Options{Folders: cc.config.Folders, Resolver: cc.config.resolver(), Live: live, PrivateHooks: cc.config.PrivateWebhooks, Changed: cc.change, Logger: log}
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return fail(err)
+	}
+	opts := &control.Options{TimeZone: zone, Folders: cc.config.Folders, Resolver: cc.config.resolver(), Live: live, PrivateHooks: cc.config.PrivateWebhooks, Changed: cc.change, Logger: log}
 	if app, ok := c.controlApp(); ok {
 		opts.AppID = app.ClientID
 		if opts.Consent, err = newConsent(&app, cc.config.at("")); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,8 @@ func fleetConfig(f *control.Fleet, base *Config) *Config {
 	for _, s := range f.Systems {
 		r := Room{
 			Name: f.Org.Name + " / " + s.Name, Settings: f.Groups[s.Group].Settings.Over(c.Settings), Device: deviceOfSystem(s),
-			system: s.ID, title: s.Name, paused: s.Paused, quiet: s.QuietAlarms, problem: unsound,
+			TimeZone: cmp.Or(f.Groups[s.Group].TimeZone, f.Processing.TimeZone),
+			system:   s.ID, title: s.Name, paused: s.Paused, quiet: s.QuietAlarms, problem: unsound,
 		}
 		if s.Password == "" && s.Kind != control.CiscoMacro && r.problem == nil {
 			r.problem = fmt.Errorf("%w: %s", errIncomplete, missing[s.Kind.Generates()])

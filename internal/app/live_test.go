@@ -232,6 +232,27 @@ func TestSystemsOfTheSameName(t *testing.T) {
 	assert.Equal(t, "A / B / C (2)", rooms[1].Name)
 }
 
+// The day of a room ends where its group, its company or the server is.
+func TestTimeZonesOfSystems(t *testing.T) {
+	a := &App{builders: newDevices().builders(), config: &Config{TimeZone: "Europe/Stockholm"}, fleets: map[string]*Config{}, made: newMade(), extras: map[string]*extras{}}
+	for name, f := range map[string]control.Fleet{
+		"Europe/Stockholm": {},
+		"Asia/Tokyo":       {Processing: control.Processing{TimeZone: "Asia/Tokyo"}},
+		"America/Lima":     {Processing: control.Processing{TimeZone: "Asia/Tokyo"}, Groups: map[string]control.Group{"g": {TimeZone: "America/Lima"}}},
+	} {
+		f.Processing.Settings = otj.DefaultSettings()
+		f.Org.Name, f.Providers, f.Mailboxes = name, map[string]control.Provider{"p": {Kind: control.ICSFolder, Folder: "/"}}, map[string]control.Mailbox{"m": {Provider: "p", Address: "m"}}
+		f.Systems = []control.FleetSystem{{System: control.System{Meta: control.Meta{ID: name}, Kind: control.CiscoHTTPS, Host: "192.0.2.1", Mailbox: "m", Group: "g"}, Password: "x"}}
+		a.fleets[name] = fleetConfig(&f, a.config)
+	}
+	rooms, err := a.rooms()
+	require.NoError(t, err)
+	require.Len(t, rooms, 3)
+	for _, r := range rooms {
+		assert.Contains(t, r.Name, r.TimeZone.String())
+	}
+}
+
 // A device that calls is known by its calls, and what has to be done at it is said.
 func TestLiveOfCallingDevices(t *testing.T) {
 	certs := t.TempDir()
