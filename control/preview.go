@@ -220,13 +220,14 @@ func (c *Centre) previewRooms(ctx context.Context, company string, draft *Proces
 		if err != nil {
 			return err
 		}
+		zone := zones{"": c.opts.TimeZone}
 		for _, s := range systems {
 			if !s.Enabled || s.Paused || s.Mailbox == "" {
 				continue
 			}
 			g := groups[s.Group]
 			rooms[s.Mailbox] = append(rooms[s.Mailbox], previewRoom{
-				s, g.Settings.Over(old.Settings), g.Settings.Over(draft.Settings), c.zoneOf(g.TimeZone, old.TimeZone), c.zoneOf(g.TimeZone, draft.TimeZone),
+				s, g.Settings.Over(old.Settings), g.Settings.Over(draft.Settings), zone.of(g.TimeZone, old.TimeZone), zone.of(g.TimeZone, draft.TimeZone),
 			})
 		}
 		return nil

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,18 +89,22 @@ func (c *checks) zone(field, name string) {
 	}
 }
 
-// zoneOf returns the first of some names of time zones that is one, or else the
-// server's.
-func (c *Centre) zoneOf(names ...string) *time.Location {
-	for _, name := range names {
-		if name == "" {
-			continue
+// zones are time zones by name: to load one reads a file. That of the empty name is
+// the server's.
+type zones map[string]*time.Location
+
+// of returns the zone of the first name that is not empty.
+func (z zones) of(names ...string) *time.Location {
+	name := cmp.Or(names...)
+	loc := z[name]
+	if loc == nil {
+		var err error
+		if loc, err = time.LoadLocation(name); err != nil {
+			loc = z[""] // a later version of the database lacks it
 		}
-		if loc, err := time.LoadLocation(name); err == nil {
-			return loc
-		}
+		z[name] = loc
 	}
-	return c.opts.TimeZone
+	return loc
 }
 
 func (c *checks) settings(field string, s otj.Settings) {

@@ -36,10 +36,11 @@ type made struct {
 	endpoints map[deviceOf]built
 	engines   map[string]*rules.Engine // by Config.ruleTexts
 	polls     map[calendar.Provider]time.Duration
+	zones     map[string]*time.Location // to load one reads a file
 }
 
 func newMade() made {
-	return made{map[Calendar]calendar.Provider{}, map[deviceOf]built{}, map[string]*rules.Engine{}, map[calendar.Provider]time.Duration{}}
+	return made{map[Calendar]calendar.Provider{}, map[deviceOf]built{}, map[string]*rules.Engine{}, map[calendar.Provider]time.Duration{}, map[string]*time.Location{}}
 }
 
 // rooms makes the rooms of all configurations. A mistake in the file is an error;
@@ -120,11 +121,13 @@ func (a *App) room(c *Config, r *Room, engine *rules.Engine, m *made) (otj.Room,
 	if zone == "" {
 		zone = c.TimeZone
 	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return room, built{}, err
+	var err error
+	if room.TimeZone = m.zones[zone]; room.TimeZone == nil {
+		if room.TimeZone, err = time.LoadLocation(zone); err != nil {
+			return room, built{}, err
+		}
+		m.zones[zone] = room.TimeZone
 	}
-	room.TimeZone = loc
 	for _, src := range r.sources() {
 		p, err := a.provider(c.Calendars[src.Calendar], m)
 		if err != nil {
