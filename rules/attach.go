@@ -70,6 +70,9 @@ func (sc *scratch) applyLabels() {
 				}
 				continue
 			}
+			if h.value == x.id || sc.isNumber(h.value) {
+				continue // telephones ask for the number as a passcode
+			}
 			if !x.named && (x.pass == "" || x.pass == x.pin) {
 				x.pass, x.named = h.value, true
 			}
@@ -105,6 +108,16 @@ func (sc *scratch) applyLabels() {
 			sc.restore(x)
 		}
 	}
+}
+
+// isNumber reports whether a value is what the text calls a meeting's number.
+func (sc *scratch) isNumber(value string) bool {
+	for i := range sc.hits {
+		if h := &sc.hits[i]; len(value) >= 9 && h.is == labelID && h.value == value {
+			return true
+		}
+	}
+	return false
 }
 
 // linkBetween reports whether a link of the text begins between two offsets.

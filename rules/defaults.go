@@ -113,11 +113,11 @@ var defaultPack = [...]Rule{
 		Source: "https://support.goto.com/meeting, personal meeting rooms",
 	},
 	{
-		Name: "bluejeans", Service: "bluejeans", Hosts: []string{"bluejeans.com", "www.bluejeans.com", "meet.bluejeans.com"},
-		Paths:  []string{"/{id:digits}/{pin:digits}", "/{id:digits}", "/{room:name}", "/{id:digits}/webrtc"},
-		Not:    []string{"/numbers", "/premium-numbers", "/pricing", "/features", "/support", "/about", "/products", "/downloads", "/download", "/privacy", "/terms", "/blog", "/trial", "/login", "/contact", "/solutions", "/customers", "/resources", "/legal", "/events"},
+		Name: "bluejeans", Service: "bluejeans", Hosts: []string{"bluejeans.com", "www.bluejeans.com", "meet.bluejeans.com", "*.bluejeans.com"},
+		Paths:  []string{"/{id:digits}/{pin:digits}", "/{id:digits}", "/{id:digits}/*", "/{room:name}"},
+		Not:    []string{"/numbers", "/numbers*", "/premium-numbers", "/premium-numbers*", "/pricing", "/features", "/support", "/about", "/products", "/downloads", "/download", "/privacy", "/terms", "/blog", "/trial", "/login", "/contact", "/solutions", "/customers", "/resources", "/legal", "/events"},
 		Dial:   []string{"sip:{id}.{pin}@bjn.vc", "sip:{id}@bjn.vc"},
-		Why:    "BlueJeans. The service is closed; old series still have its links.",
+		Why:    "BlueJeans, also on a company's subdomain. The service is closed; old series still have its links.",
 		Source: "https://support.bluejeans.com, join from a room system",
 	},
 	{

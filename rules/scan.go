@@ -543,13 +543,25 @@ func (w *scanner) take(uri string, start, end int) {
 	case newline(w.s[end:]) > 0:
 		// A "?" at the end of a line is that of a sentence, or the link was cut
 		// before its query.
-		if w.s[end-1] == '?' && strings.IndexByte(uri, '?') < 0 {
-			uri = w.a.join(uri, "?")
+		tail := w.s[marks(w.s, start, end, uri):end]
+		if tail == "?" && strings.IndexByte(uri, '?') < 0 {
+			uri, tail = w.a.join(uri, "?"), ""
 		}
-		if !w.bracketed(n, uri, start, end) {
+		// Other marks end the sentence, and the link with it, but for one in brackets.
+		if !w.bracketed(n, w.a.join(uri, tail), start, end) && tail == "" {
 			w.continued(n, uri, start, end+newline(w.s[end:]))
 		}
 	}
+}
+
+// marks returns where the punctuation begins that was taken off a link: the link
+// begins at start, and end is where a text goes on behind the punctuation.
+func marks(s string, start, end int, uri string) int {
+	last := uri[len(uri)-1]
+	for end > start && s[end-1] != last && strings.IndexByte(".,;:!?'*)}", s[end-1]) >= 0 {
+		end--
+	}
+	return end
 }
 
 // query returns where a query begins that stands on the line after a link in the
