@@ -40,6 +40,10 @@ func notYet(err error) error {
 	return err
 }
 
+// ErrUnread is the error of [Live.Test] for a system whose calendar has not been
+// read yet.
+var ErrUnread = errors.New("has a calendar that has not been read yet")
+
 // The limits of a test meeting.
 const (
 	maxTestMinutes     = 60
@@ -104,8 +108,16 @@ func (c *Centre) TestMeeting(ctx context.Context, actor Actor, system string, t 
 		ID: testPrefix + strings.ToLower(rand.Text()[:16]), Title: t.Title, Start: start,
 		End: start.Add(time.Duration(t.Minutes) * time.Minute), Join: join, Rule: "test",
 	}
-	if err := c.opts.Live.Test(ctx, s.ID, m); err != nil {
+	switch err := c.opts.Live.Test(ctx, s.ID, m); {
+	case err == nil:
+	case errors.Is(err, ErrUnread):
+		return ScreenMeeting{}, &InvalidError{[]FieldError{{"system", ErrUnread.Error() + ". Beside a test meeting the device has to be given its others. Try again when it has been read"}}}
+	case errors.Is(err, ErrNotFound):
 		return ScreenMeeting{}, notYet(err)
+	case ctx.Err() != nil:
+		return ScreenMeeting{}, err
+	default: // what the device said, which is why somebody tests it
+		return ScreenMeeting{}, &InvalidError{[]FieldError{{"system", "does not show it: " + err.Error()}}}
 	}
 	err = c.note(ctx, actor, o.ID, "system", s.ID, s.Name, "test meeting sent")
 	return screen([]otj.Meeting{m}, true)[0], err

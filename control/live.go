@@ -32,7 +32,8 @@ type Live interface {
 	// date. It does not wait.
 	Wake(system string) error
 	// Test shows m on a system's device beside its other meetings, until m ends
-	// or the program does.
+	// or the program does. It is ErrUnread before the calendar has been read: the
+	// device would lose its other meetings.
 	Test(ctx context.Context, system string, m otj.Meeting) error
 	// Setup says what has to be done at a system's device, in order.
 	Setup(ctx context.Context, system string) ([]SetupStep, error)

@@ -29,6 +29,7 @@ type fakeLive struct {
 	dials    func(rules.Address) bool
 	woken    []string
 	tests    []otj.Meeting
+	refuses  error // of Test
 	reads    int
 	hold     chan struct{} // unless nil, calendars are read once it is closed
 }
@@ -97,7 +98,7 @@ func (f *fakeLive) Test(_ context.Context, system string, m otj.Meeting) error {
 		return err
 	}
 	f.tests = append(f.tests, m)
-	return nil
+	return f.refuses
 }
 
 func (f *fakeLive) Setup(_ context.Context, system string) ([]control.SetupStep, error) {
@@ -336,6 +337,26 @@ func TestAskingTheDevice(t *testing.T) {
 	assert.Equal(t, 10*time.Minute, sent.End.Sub(sent.Start))
 	log := must(w.centre.Audit(ctx, w.admin, w.acme.ID, "", 1))(t)
 	assert.Equal(t, "test meeting sent", log.Items[0].What)
+
+	// What the device or the service says is what a test is for.
+	for _, c := range []struct {
+		err  error
+		text string
+	}{
+		{control.ErrUnread, "has not been read yet"},
+		{&otj.EndpointError{Op: "connect", Endpoint: "fjord", Err: otj.ErrUnreachable}, "device unreachable"},
+	} {
+		w.live.refuses = c.err
+		_, err := w.centre.TestMeeting(ctx, w.admin, s.ID, good)
+		assert.Equal(t, []string{"system"}, fieldsOf(t, err))
+		assert.ErrorContains(t, err, c.text)
+	}
+	w.live.refuses = nil
+	stopped, stop := context.WithCancel(ctx)
+	stop()
+	w.live.refuses = context.Canceled
+	assert.ErrorIs(t, second(w.centre.TestMeeting(stopped, w.admin, s.ID, good)), context.Canceled)
+	w.live.refuses = nil
 
 	w.live.dials = func(a rules.Address) bool { return a.Scheme == rules.SIP }
 	for name, c := range map[string]struct {

@@ -106,12 +106,15 @@ func (c *Centre) checkProvider(tx Tx, p *Provider) error {
 func (c *Centre) Lacks(kind ProviderKind) string {
 	switch {
 	case kind == Microsoft365 && c.opts.Consent == nil:
-		return "This server cannot read it yet: whoever runs it has to name an application, as microsoft365 of control in its configuration."
+		return "This server cannot read it yet: whoever runs it has to name an application, as microsoft365 of control in its configuration. docs/operating.md, which comes with the program, has such a file to copy; otj serve --config FILE takes it."
 	case kind == ICSFolder && len(c.opts.Folders) == 0:
 		return "This server cannot read it yet: whoever runs it has to name the folders that it allows, as folders of control in its configuration."
 	}
 	return ""
 }
+
+// Folders returns the folders below which those of providers may be.
+func (c *Centre) Folders() []string { return slices.Clone(c.opts.Folders) }
 
 // folder demands a folder below one of the allowed ones. Whether it is there is
 // found out when it is read.

@@ -312,6 +312,7 @@ func TestServeWithoutFile(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, page, "<form")
 
+	assert.DirExists(t, filepath.Join(data, "calendars"), "iCalendar folders can be used without a file too")
 	second, _ := run("--listen", freeAddress(t))
 	require.Eventually(t, func() bool { return strings.Contains(second.String(), "another otj uses this folder") }, 10*time.Second, 10*time.Millisecond)
 	assert.Zero(t, stop())

@@ -30,6 +30,8 @@ type overview struct {
 	Shown   int // of those that the filter leaves
 	Pager   pager
 	Busy    bool // there are systems
+
+	path func(segments ...string) string // of the company's pages
 }
 
 // roomRow is a room of the overview.
@@ -60,7 +62,7 @@ func (c *Console) showOverview(r *request) error {
 		return err
 	}
 	q := r.URL.Query()
-	o := overview{Overview: v, Query: q.Get("q"), Colour: q.Get("colour"), Busy: len(v.Systems) > 0}
+	o := overview{Overview: v, Query: q.Get("q"), Colour: q.Get("colour"), Busy: len(v.Systems) > 0, path: r.path}
 	to := func(colour string, from int) string {
 		values := url.Values{}
 		if o.Query != "" {
@@ -107,14 +109,14 @@ func (c *Console) showOverview(r *request) error {
 // stepPages are the pages on which the steps of the set-up are done.
 var stepPages = map[control.StepKey]string{
 	control.StepEnable: "general", control.StepDomain: "tenants", control.StepProvider: "providers", control.StepConsent: "providers",
-	control.StepMailboxes: "mailboxes", control.StepRules: "settings", control.StepSystems: "systems", control.StepButton: "readiness",
+	control.StepMailboxes: "mailboxes", control.StepRules: "settings", control.StepSystems: "systems", control.StepButton: "systems",
 }
 
 // stepRow is a step of the set-up as the overview shows it.
 type stepRow struct {
 	control.Step
 	Next bool // the first that is to be done
-	Page string
+	Path string
 }
 
 // Set is the set-up, step by step; nil when it is done.
@@ -125,7 +127,10 @@ func (o overview) Set() []stepRow {
 	out := make([]stepRow, len(o.Steps))
 	found := false
 	for i, s := range o.Steps {
-		out[i] = stepRow{s, !s.Done && !s.Optional && !found, stepPages[s.Key]}
+		out[i] = stepRow{s, !s.Done && !s.Optional && !found, o.path(stepPages[s.Key])}
+		if s.Key == control.StepButton && len(o.Systems) > 0 {
+			out[i].Path = o.path("rooms", o.Systems[0].ID) // it says what is wrong, and takes a test meeting
+		}
 		found = found || out[i].Next
 	}
 	return out

@@ -128,7 +128,11 @@ func (c *Console) newProvider(r *request) error {
 	if err != nil {
 		return err
 	}
-	return c.showProviderForm(r, newForm("daily_quota", revision(control.DefaultDailyQuota)), kind, nil)
+	f := newForm("daily_quota", revision(control.DefaultDailyQuota))
+	if folders := c.centre.Folders(); len(folders) == 1 {
+		f.Values.Set("folder", folders[0])
+	}
+	return c.showProviderForm(r, f, kind, nil)
 }
 
 // showProviderForm shows the form for a new provider, or for p.

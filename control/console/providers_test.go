@@ -102,6 +102,7 @@ func TestProvidersOfFiles(t *testing.T) {
 	b := w.signIn("ann@acme.example")
 	assert.Equal(t, http.StatusNotFound, b.open("providers/new?kind=google").status, "it comes later")
 	b.open("providers/new?kind=ics_folder")
+	assert.Equal(t, "/srv/calendars", b.at.Find("#f-folder").AttrOr("value", ""), "where there is one choice, it is made")
 	b.send("Add the provider", map[string][]string{"name": v("Files"), "folder": v("/etc")})
 	assert.Len(t, b.at.problems(), 1)
 	b.send("Add the provider", map[string][]string{"folder": v("/srv/calendars/acme")})

@@ -50,6 +50,11 @@ func openControl(c *Config, live control.Live, log *slog.Logger) (*controlCentre
 	if cc.store, keys, err = openData(context.Background(), cc.config.Data); err != nil { // a local file
 		return fail(err)
 	}
+	for _, dir := range cc.config.Folders { // those of a file are there
+		if err = os.MkdirAll(dir, 0o700); err != nil {
+			return fail(err)
+		}
+	}
 	zone, err := time.LoadLocation(c.TimeZone)
 	if err != nil {
 		return fail(err)

@@ -78,8 +78,9 @@ type OIDCConfig struct {
 }
 
 // LocalConfig is the configuration of a program that was given none: a control
-// centre for browsers on this machine, with its data in a folder. Listen is an
-// address of this machine with a port, as in "127.0.0.1:8080".
+// centre for browsers on this machine, with its data in a folder, and iCalendar
+// folders in the folder "calendars" below that. Listen is an address of this machine
+// with a port, as in "127.0.0.1:8080".
 func LocalConfig(data, listen string) (*Config, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -88,9 +89,15 @@ func LocalConfig(data, listen string) (*Config, error) {
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%q is not an address of this machine alone; others need a certificate: write a configuration file", listen)
 	}
+	if data, err = filepath.Abs(data); err != nil {
+		return nil, err
+	}
 	return &Config{
 		Settings: otj.DefaultSettings(),
-		Control:  &ControlConfig{Listen: listen, URL: "http://" + net.JoinHostPort("localhost", port), HTTP: true, Data: data},
+		Control: &ControlConfig{
+			Listen: listen, URL: "http://" + net.JoinHostPort("localhost", port), HTTP: true,
+			Data: data, Folders: []string{filepath.Join(data, "calendars")},
+		},
 	}, nil
 }
 

@@ -183,7 +183,7 @@ func (x *extras) test(ctx context.Context, m otj.Meeting, wake func()) error {
 	if err != nil {
 		x.remove(t)
 		wake() // it may have reached the device after all
-		return fmt.Errorf("test meeting: %w", err)
+		return err
 	}
 	// The service does not know of the meeting, and so not of its end.
 	time.AfterFunc(time.Until(over(&m)), wake)

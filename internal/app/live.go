@@ -167,7 +167,7 @@ func (l *liveOf) Test(ctx context.Context, system string, m otj.Meeting) error {
 		return errors.New("test meeting: it has no ID, or ends before it starts or in the past")
 	case status.Planned.IsZero():
 		// Without the other meetings the device would lose them.
-		return errors.New("test meeting: the calendar of the system has not been read yet; when it can be, try again")
+		return control.ErrUnread
 	}
 	return s.extras.test(ctx, m, func() { l.app.svc.Wake(s.name) })
 }
