@@ -3,7 +3,7 @@
 // It is the third stage on the way from a calendar to a Join button: [Plan]
 // turns the events of a room's mailboxes into the meetings that its device
 // shows, and a [Service] reads calendars, plans, and hands the result to each
-// room's [Endpoint]. The endpoints are in ../endpoints.
+// room's [Endpoint]. The packages below endpoints have those that there are.
 package otj
 
 import (

@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // applyLabels gives the meetings of an event what its text says: numbers,
 // passcodes, the conference ids of video blocks. Where a gateway hides the link
@@ -60,8 +63,11 @@ func (sc *scratch) applyLabels() {
 				}
 				continue
 			}
-			if g < 0 {
+			if g < 0 || sc.groups[g].service == "meet" { // which has none but for telephones
 				continue
+			}
+			if h.bare && current == -1 && !sc.linkBetween(-1, h.lineEnd()) {
+				continue // in a sentence before all meetings it is that of something else
 			}
 			x := &sc.groups[g]
 			if h.is == labelPIN {
@@ -118,6 +124,14 @@ func (sc *scratch) isNumber(value string) bool {
 		}
 	}
 	return false
+}
+
+// lineEnd returns the last offset in the body of the line that a label is in.
+func (h *labelHit) lineEnd() int {
+	if h.end < 0 {
+		return math.MaxInt
+	}
+	return max(h.raw, h.end-1)
 }
 
 // linkBetween reports whether a link of the text begins between two offsets.

@@ -60,6 +60,14 @@ var defaultPack = [...]Rule{
 		Source: "https://www.zoomgov.com, and the lines \"Join by SIP\" of the invitations that it makes",
 	},
 	{
+		Name: "zoom-lfx", Service: "zoom", Hosts: []string{"zoom-lfx.platform.linuxfoundation.org"},
+		Paths:  []string{"/meeting/{id:digits(9-11)}?password="},
+		Token:  []string{"password"},
+		Dial:   []string{"sip:{id}.{pin}@zoomcrc.com", "sip:{id}@zoomcrc.com"},
+		Why:    "Zoom meetings of the Linux Foundation's projects, whose page lets people in. The number is Zoom's, the password is the page's.",
+		Source: "https://docs.linuxfoundation.org/lfx/, joining a meeting; the invitations of CNCF's groups",
+	},
+	{
 		Name: "ringcentral-zoom", Service: "ringcentral",
 		Hosts:  []string{".meetzoom.us", "meetings.ringcentral.com", "meetings.officeathand.att.com", "meetings-officeathand.att.com", "meetings.btcloudphone.bt.com", "meetings.businessconnect.telus.com", "meetings.unifyoffice.com", "meetings.rainbowoffice.com", "meetings.cloudoffice.avaya.com"},
 		Paths:  []string{"/j/{id:digits}", "/my/{room:name}", "/w/{id:digits}"},

@@ -99,7 +99,7 @@ func (sc *scratch) bareValues(t *screen, from int, line string) {
 			number = end
 		}
 		if end-i >= 9 {
-			if before := linked(line[:i]); colonless(classify(before)) == labelID {
+			if before := linked(line[:i]); colonless(classify(before)) == labelID || sc.isLinked(line[i:end]) {
 				sc.bareLabel(t, labelID, line[i:end], from+len(before), from+end)
 				i = end
 				continue
@@ -133,7 +133,7 @@ func linked(s string) string {
 
 // bareLabel notes a value if it looks like one.
 func (sc *scratch) bareLabel(t *screen, is label, value string, text, end int) {
-	h := labelHit{is: is, text: text}
+	h := labelHit{is: is, text: text, bare: true}
 	switch is {
 	case labelID:
 		if h.value = sc.digits(value); len(h.value) < 9 || len(h.value) > 16 {

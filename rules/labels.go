@@ -71,6 +71,7 @@ type labelHit struct {
 	is    label
 	value string
 	pin   string // a numeric passcode that stands beside the passcode
+	bare  bool   // no colon follows the label
 	text  int
 	raw   int
 	end   int

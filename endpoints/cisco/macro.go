@@ -298,6 +298,10 @@ func (s *MacroServer) meetings(w http.ResponseWriter, r *http.Request, d *macroD
 	}
 	if a.Ready && a.Token == "" && q.Get("tag") == a.Tag {
 		a.Bookings = nil // the device has them
+	} else {
+		d.mu.Lock()
+		d.given = a.Bookings
+		d.mu.Unlock()
 	}
 	writeJSON(w, a)
 }
@@ -333,8 +337,12 @@ func (s *MacroServer) status(w http.ResponseWriter, r *http.Request, d *macroDev
 	d.mu.Lock()
 	d.seen = time.Now()
 	text := ""
-	if st.Error != "" {
-		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, redact(clean(st.Error), d.list))
+	switch {
+	case st.Error == "":
+	case d.given == nil: // by another run of the program: what the words may repeat is not known
+		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them", d.name)
+	default:
+		text = fmt.Sprintf("The macro on %s got the meetings, and the device refused them: %s", d.name, redact(clean(st.Error), d.given))
 	}
 	d.alarm(AlarmPut, text)
 	d.mu.Unlock()

@@ -41,6 +41,7 @@ type PullEndpoint struct {
 	ready    bool // Show was called
 	tag      string
 	list     []putBooking
+	given    []putBooking // what the macro was last given: the list it speaks of
 	seen     time.Time
 	agent    string // what the device said of itself then
 	made     time.Time

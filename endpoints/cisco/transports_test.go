@@ -354,3 +354,33 @@ func TestMacroReportsRefusal(t *testing.T) {
 	assert.Empty(t, ep.Alarms())
 	assert.Len(t, d.Bookings(), 1)
 }
+
+// The list that the macro was given may have been replaced before it reports.
+func TestMacroReportIsRedacted(t *testing.T) {
+	s, srv, err := macroServer(nil)
+	require.NoError(t, err)
+	defer srv.Close()
+	ep, err := s.Device("fjord")
+	require.NoError(t, err)
+	p := enrolled(t, s, srv, "fjord", ciscotest.New(nil))
+	meetings := someMeetings(2)
+	meetings[0].Title, meetings[1].Title = "Zebrafish takeover", "Budget"
+	require.NoError(t, ep.Show(t.Context(), meetings))
+	require.NoError(t, p.pull(t.Context()))
+	require.NoError(t, ep.Show(t.Context(), meetings[1:]))
+	report := func(p *puller) {
+		code, _, err := p.call(t.Context(), "POST", "/status", `{"error":"cannot store Zebrafish takeover and Budget"}`)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusNoContent, code)
+	}
+	report(p)
+	require.Len(t, ep.Alarms(), 1)
+	assert.Contains(t, ep.Alarms()[0].Text, "cannot store [redacted] and [redacted]")
+
+	// Nor is it known after a restart.
+	after, err := s.Device("loft")
+	require.NoError(t, err)
+	report(enrolled(t, s, srv, "loft", ciscotest.New(nil)))
+	require.Len(t, after.Alarms(), 1)
+	assert.NotContains(t, after.Alarms()[0].Text, "Zebrafish")
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +54,7 @@ const privateConfig = `{
 		{"name": "Socket", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "websocket", "address": "SOCKET", "username": "otj", "password": "canary-socket", "fingerprint": "FINGER2"}},
 		{"name": "Refusing", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "address": "REFUSING", "username": "otj", "password": "canary-refusing", "fingerprint": "FINGER3"}},
 		{"name": "Locked", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "websocket", "address": "LOCKED", "username": "otj", "password": "canary-wrong", "fingerprint": "FINGER4"}},
+		{"name": "Macro", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "macro", "id": "attic"}},
 		{"name": "TMS", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "tms", "password": "canary-secret-path", "serial": "SERIAL"}},
 		{"name": "Cloud", "calendar": "office", "mailbox": "m", "device": {"type": "cisco", "via": "cloud", "address": "device-1", "webex": "house"}},
 		{"name": "Poly", "calendar": "office", "mailbox": "m", "device": {"type": "poly", "username": "poly-1", "password": "canary-poly-password"}},
@@ -123,9 +126,9 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 		"FINGER1", push.Fingerprint(), "FINGER2", socket.Fingerprint(), "FINGER3", refusing.Fingerprint(), "FINGER4", locked.Fingerprint(),
 		"SERIAL", tms.Serial()).Replace(privateConfig))
 	var log lines
+	c, err := Read(path, Builders())
+	require.NoError(t, err)
 	run := func() (stop func()) {
-		c, err := Read(path, Builders())
-		require.NoError(t, err)
 		handler := slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
 		a, err := New(c, Builders(), slog.New(handler))
 		require.NoError(t, err)
@@ -135,12 +138,7 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 		return func() { cancel(); require.NoError(t, <-done) }
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: 5 * time.Second}
-	get := func(address, user, password string) (int, string) {
-		r, err := http.NewRequest(http.MethodGet, address, nil)
-		require.NoError(t, err)
-		if user != "" {
-			r.SetBasicAuth(user, password)
-		}
+	call := func(r *http.Request) (int, string) {
 		resp, err := client.Do(r)
 		if err != nil {
 			return 0, ""
@@ -150,17 +148,46 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 		require.NoError(t, err)
 		return resp.StatusCode, string(b)
 	}
+	get := func(address, user, password string) (int, string) {
+		r, err := http.NewRequest(http.MethodGet, address, nil)
+		require.NoError(t, err)
+		if user != "" {
+			r.SetBasicAuth(user, password)
+		}
+		return call(r)
+	}
+	token := "" // of the macro
+	macro := func(method, path, body string) (int, string) {
+		r, err := http.NewRequest(method, "https://"+listen+"/macro/attic/"+path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return call(r)
+	}
 	poly := polytest.New(&polytest.Options{Server: "https://" + listen, User: "poly-1", Password: "canary-poly-password", Transport: client.Transport})
 	feed := func() (int, string) {
 		return get("https://"+listen+"/v1/meetings", "feed-1", "canary-feed-password")
 	}
 
 	stop := run()
+	var steps bytes.Buffer
+	require.NoError(t, c.Setup(t.Context(), "Macro", false, &steps))
+	code := regexp.MustCompile(`/enrol\n  (\w+)`).FindStringSubmatch(steps.String())
+	require.Len(t, code, 2, steps.String())
+	require.Eventually(t, func() bool {
+		_, source := macro("POST", "enrol", "code="+code[1])
+		if found := regexp.MustCompile(`"token":"(\w+)"`).FindStringSubmatch(source); found != nil {
+			token = found[1]
+		}
+		return token != ""
+	}, 10*time.Second, 20*time.Millisecond)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		tms.CallManager(t.Context(), "https://"+listen+"/tms/canary-secret-path", "Beat", true)
 		for _, d := range []*ciscotest.Device{push, socket, tms, cloudDevice} {
 			assert.Len(c, d.Bookings(), 1, d.Name())
 		}
+		_, meetings := macro("GET", "meetings", "")
+		assert.Contains(c, meetings, "otj-")
 		assert.NoError(c, poly.Poll(t.Context()))
 		assert.Contains(c, log.String(), "Refusing")
 		assert.Contains(c, log.String(), "Locked")
@@ -174,6 +201,7 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 	}
 	require.Len(t, poly.Items(), 1)
 	shown["poly"] = fmt.Sprintf("%+v", poly.Items())
+	_, shown["macro"] = macro("GET", "meetings", "")
 	_, shown["feed"] = feed()
 	_, shown["calendar"] = get("https://"+listen+"/v1/calendar.ics", "feed-1", "canary-feed-password")
 	shown["webhook"] = hooked.String()
@@ -182,6 +210,11 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 		assert.Contains(t, text, "Ines Calder", name)
 		assert.Contains(t, text, "81177003344", name)
 	}
+	// The device repeats what it was given, and the server none of it.
+	words, err := json.Marshal(map[string]string{"error": "cannot store " + shown["macro"]})
+	require.NoError(t, err)
+	reported, _ := macro("POST", "status", string(words))
+	assert.Equal(t, http.StatusNoContent, reported)
 	status, state := get("http://"+health+"/health", "", "")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, 1, push.Sessions())
@@ -196,8 +229,10 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 	require.Eventually(t, func() bool { code, _ := feed(); return code != 0 }, 5*time.Second, 20*time.Millisecond)
 	assert.Error(t, poly.Poll(t.Context()))
 	assert.Len(t, poly.Items(), 1, "the device keeps what it has")
-	code, _ := feed()
-	assert.Equal(t, http.StatusServiceUnavailable, code)
+	refused, _ := feed()
+	assert.Equal(t, http.StatusServiceUnavailable, refused)
+	_, kept := macro("GET", "meetings", "")
+	assert.Contains(t, kept, `"ready":false`, "the macro keeps what the device has")
 	_, err = tms.CallManager(t.Context(), "https://"+listen+"/tms/canary-secret-path", "Beat", true)
 	require.NoError(t, err)
 	assert.Len(t, tms.Bookings(), 1)
@@ -207,7 +242,7 @@ func TestPrivateMeetingsAndSecrets(t *testing.T) {
 	stop()
 
 	for name, text := range map[string]string{"log": log.String(), "health": state} {
-		for _, secret := range []string{"zebrafish", "canary", "771199", "81177003344", "ines"} {
+		for _, secret := range []string{"zebrafish", "canary", "771199", "81177003344", "ines", strings.ToLower(token), strings.ToLower(code[1])} {
 			assert.NotContains(t, strings.ToLower(text), secret, name)
 		}
 	}
