@@ -325,6 +325,9 @@ func put[T any, P object[T]](ch *change, v *T) error {
 		return fmt.Errorf("%s %s: %w", kind, m.ID, err)
 	}
 	r, err := ch.Put(Record{Kind: kind, ID: m.ID, Owner: owner, Key: key, Revision: m.Revision, Changed: m.Changed, Data: data})
+	if errors.Is(err, ErrExists) {
+		return fmt.Errorf("%s %q: %w", kind, P(v).title(), ErrExists) // not by its key, which is for sorting
+	}
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func TestListsAreInNaturalOrder(t *testing.T) {
 	assert.Equal(t, "Room 21", must(w.centre.Audit(ctx, w.admin, w.acme.ID, "", 1))(t).Items[0].Name, "as it was typed")
 	_, err := w.centre.SaveSystem(ctx, w.admin, control.System{Company: w.acme.ID, Name: "ROOM 10", Kind: control.Feed})
 	require.ErrorIs(t, err, control.ErrExists)
+	require.EqualError(t, err, `system "ROOM 10": exists already`)
 
 	// As version 0 had it.
 	require.NoError(t, w.store.Update(ctx, func(tx control.Tx) error {
