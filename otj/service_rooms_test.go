@@ -53,6 +53,39 @@ func TestServiceFirstReadGrace(t *testing.T) {
 	})
 }
 
+// Of calendars of which none was ever read, nothing is known: the device keeps
+// what it has, however long that lasts.
+func TestServiceNeverRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, s := newCalendars(), endpointtest.NewScreen(nil)
+		require.NoError(t, s.Show(t.Context(), []otj.Meeting{{ID: "before", Title: "before", Start: time.Now(), End: time.Now().Add(time.Hour)}}))
+		cal.set("a", &calendar.Error{Op: "read calendar", Err: calendar.ErrUnavailable})
+		cal.set("b", &calendar.Error{Op: "read calendar", Err: calendar.ErrForbidden})
+		b := start(t, cal, nil, func(b *bench) []otj.Room { return []otj.Room{b.room("room", s, "a", "b")} })
+		after(3 * time.Hour)
+		b.svc.Wake("room")
+		after(time.Minute)
+		assert.Equal(t, "before", titles(s))
+		assert.Equal(t, 1, s.Shows())
+		b.stop()
+	})
+}
+
+// A calendar that is being read has not failed.
+func TestServiceFirstReadTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, s := newCalendars(), endpointtest.NewScreen(nil)
+		cal.set("quick", nil, meeting("one", 10*time.Hour))
+		cal.stall["slow"] = true
+		b := start(t, cal, &otj.Options{ReadTimeout: time.Hour}, func(b *bench) []otj.Room { return []otj.Room{b.room("room", s, "quick", "slow")} })
+		after(30 * time.Minute)
+		b.svc.Wake("room")
+		after(time.Minute)
+		assert.Equal(t, 0, s.Shows())
+		b.stop()
+	})
+}
+
 func TestServiceSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cal, a, z := newCalendars(), endpointtest.NewScreen(nil), endpointtest.NewScreen(nil)

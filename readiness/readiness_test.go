@@ -420,7 +420,7 @@ func FuzzParseReport(f *testing.F) {
 func TestPeerPowerShellGrammar(t *testing.T) {
 	node := os.Getenv("OTJ_NODE")
 	if node == "" {
-		t.Skip("needs Node.js and the npm package @vscode/tree-sitter-wasm: set OTJ_NODE to the folder that has node_modules")
+		t.Skip("OTJ_NODE is not set: it names a folder with node_modules, made by `npm ci` with .ci/package.json; .ci/run does so")
 	}
 	o := options()
 	scripts, err := readiness.NewScripts(o)

@@ -20,7 +20,7 @@ func node(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("OTJ_NODE")
 	if dir == "" {
-		t.Skip("OTJ_NODE is not set: it names a folder with node_modules, made by `npm install` with endpoints/cisco/testdata/node/package.json; .ci/run does so")
+		t.Skip("OTJ_NODE is not set: it names a folder with node_modules, made by `npm ci` with .ci/package.json; .ci/run does so")
 	}
 	return dir
 }

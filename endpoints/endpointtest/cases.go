@@ -404,10 +404,13 @@ func contextStalled(ctx context.Context, h *Harness) error {
 		return err
 	}
 	h.Stall()
-	sctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- h.Endpoint.Show(sctx, after) }()
+	go func() {
+		// Begun here: a context that is done before Show is called shows nothing.
+		sctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		done <- h.Endpoint.Show(sctx, after)
+	}()
 	select {
 	case err := <-done:
 		h.Plug()

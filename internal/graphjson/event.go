@@ -190,12 +190,13 @@ func (e *Event) status(out *calendar.Event) {
 		out.Status = calendar.Tentative
 	}
 	switch strings.ToLower(e.Sensitivity) {
+	case "", "normal":
 	case "personal":
 		out.Sensitivity = calendar.Personal
-	case "private":
-		out.Sensitivity = calendar.Private
 	case "confidential":
 		out.Sensitivity = calendar.Confidential
+	default: // private, and what Graph may add: nothing is shown that should not be
+		out.Sensitivity = calendar.Private
 	}
 	if e.ResponseStatus != nil {
 		switch strings.ToLower(e.ResponseStatus.Response) {

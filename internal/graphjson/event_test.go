@@ -59,6 +59,10 @@ func TestDecodeVariants(t *testing.T) {
 		{"tentative", `{"showAs":"tentative"}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Tentative, ev.Status) }},
 		{"organizer", `{"isOrganizer":true,"responseStatus":{"response":"none"}}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Organizer, ev.Response) }},
 		{"declined", `{"responseStatus":{"response":"declined"}}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Declined, ev.Response) }},
+		{"normal", `{"sensitivity":"normal"}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Normal, ev.Sensitivity) }},
+		{"personal", `{"sensitivity":"personal"}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Personal, ev.Sensitivity) }},
+		{"confidential", `{"sensitivity":"confidential"}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Confidential, ev.Sensitivity) }},
+		{"a sensitivity to come", `{"sensitivity":"secret"}`, func(t *testing.T, ev calendar.Event) { assert.Equal(t, calendar.Private, ev.Sensitivity) }},
 		{"plain body", `{"body":{"contentType":"text","content":"a <https://example.com>"}}`, func(t *testing.T, ev calendar.Event) {
 			assert.Equal(t, calendar.Body{Plain: "a <https://example.com>"}, ev.Body)
 		}},

@@ -140,7 +140,7 @@ func factsOf(r io.Reader) (string, error) {
 func TestPeerCSDL(t *testing.T) {
 	file := os.Getenv("OTJ_GRAPH_CSDL")
 	if file == "" {
-		t.Skip("OTJ_GRAPH_CSDL does not name a copy of https://graph.microsoft.com/v1.0/$metadata")
+		t.Skip("OTJ_GRAPH_CSDL is not set: it names a copy of https://graph.microsoft.com/v1.0/$metadata, which anybody can download")
 	}
 	in, err := os.Open(file)
 	require.NoError(t, err)

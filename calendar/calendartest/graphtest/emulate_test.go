@@ -31,7 +31,7 @@ import (
 func TestPeerEmulate(t *testing.T) {
 	dir := os.Getenv("OTJ_NODE")
 	if dir == "" {
-		t.Skip("needs Node.js and the npm package emulate: set OTJ_NODE to the folder that has node_modules")
+		t.Skip("OTJ_NODE is not set: it names a folder with node_modules, made by `npm ci` with .ci/package.json; .ci/run does so")
 	}
 	site := graphtest.NewSite(nil)
 	defer site.Close()
