@@ -367,7 +367,11 @@ func (d *decoder) emit(l line) {
 		}
 		// go-ical needs a time that grows with the square of a value's length.
 		if len(p.value) > maxParam {
-			continue
+			if p.name != "TZID" {
+				continue
+			}
+			// The name of no zone, and the time must not be taken for one without.
+			p.value = strings.ToValidUTF8(p.value[:maxParam], "")
 		}
 		d.chunk.WriteByte(';')
 		d.chunk.WriteString(p.name)

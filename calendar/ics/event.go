@@ -193,7 +193,7 @@ func (v *vevent) recurrences(props ical.Props, zone zoneOf, loc *time.Location) 
 		v.rules = append(v.rules, r)
 	}
 	if p := props.Get("EXRULE"); p != nil {
-		return fmt.Errorf("EXRULE %q is not supported", p.Value)
+		return fmt.Errorf("EXRULE %s is not supported", quote(p.Value))
 	}
 	for _, name := range []string{ical.PropRecurrenceDates, ical.PropExceptionDates} {
 		for i := range props[name] {
@@ -241,7 +241,7 @@ func periodLength(start moment, s string, p *ical.Prop, zone zoneOf, loc *time.L
 	if d := end.Sub(start.Time); d >= 0 && d <= maxDays*24*time.Hour {
 		return span{exact: d}, nil
 	}
-	return span{}, fmt.Errorf("the period ends at %q, before it begins or after more than %d days", s, maxDays)
+	return span{}, fmt.Errorf("the period ends at %s, before it begins or after more than %d days", quote(s), maxDays)
 }
 
 func propMoment(p *ical.Prop, zone zoneOf, loc *time.Location) (moment, error) {

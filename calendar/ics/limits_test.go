@@ -137,3 +137,23 @@ func TestPanicOfTheLibrary(t *testing.T) {
 		assert.Regexp(t, "^malformed: ", err.Error())
 	}
 }
+
+// A damaged line may have run into the text of the invite: an error repeats only
+// its beginning.
+func TestErrorsQuoteLittle(t *testing.T) {
+	run := "20260302T090000Z " + strings.Repeat("x", 60) + "Zebrafish takeover" + strings.Repeat("x", 100_000)
+	for _, line := range []string{
+		"DTSTART:" + run, "DTSTART;TZID=\"" + run + "\":20260302T090000", "DTSTART:20260302T090000Z\nDTEND:" + run, "DTSTART:20260302T090000Z\nDURATION:" + run,
+		"DTSTART:20260302T090000Z\nRECURRENCE-ID:" + run, "DTSTART:20260302T090000Z\nRDATE;VALUE=PERIOD:20260302T090000Z/" + run,
+		"DTSTART:20260302T090000Z\nRRULE:" + run, "DTSTART:20260302T090000Z\nRRULE:FREQ=" + run, "DTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;COUNT=" + run,
+		"DTSTART:20260302T090000Z\nRRULE:FREQ=WEEKLY;BYDAY=" + run, "DTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;UNTIL=" + run, "DTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;" + run + "=1",
+		"DTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;WKST=" + run, "DTSTART:20260302T090000Z\nRRULE:FREQ=DAILY;RSCALE=" + run, "DTSTART:20260302T090000Z\nEXRULE:" + run,
+	} {
+		_, err := decode(t, vcal("BEGIN:VEVENT\nUID:u\n"+line+"\nEND:VEVENT")).Events(t.Context(), "", anyWeek)
+		if !assert.Error(t, err, line[:60]) {
+			continue
+		}
+		assert.NotContains(t, err.Error(), "Zebrafish", line[:60])
+		assert.Less(t, len(err.Error()), 400, line[:60])
+	}
+}

@@ -44,7 +44,7 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 	r := &rule{interval: 1, weekStart: 1}
 	hasFreq := false
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("RRULE %q: %s", value, fmt.Sprintf(format, args...))
+		return fmt.Errorf("RRULE %s: %s", quote(value), fmt.Sprintf(format, args...))
 	}
 	for part := range strings.SplitSeq(strings.ToUpper(value), ";") {
 		part = strings.TrimSpace(part)
@@ -53,7 +53,7 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 		}
 		key, v, ok := strings.Cut(part, "=")
 		if !ok {
-			return nil, bad("%q has no value", part)
+			return nil, bad("%s has no value", quote(part))
 		}
 		key, v = strings.TrimSpace(key), strings.TrimSpace(v)
 		var err error
@@ -70,9 +70,9 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 			case "YEARLY":
 				r.freq = yearly
 			case "HOURLY", "MINUTELY", "SECONDLY":
-				return nil, bad("FREQ=%s is not supported", v)
+				return nil, bad("FREQ=%s is not supported", cut(v))
 			default:
-				return nil, bad("FREQ=%s is unknown", v)
+				return nil, bad("FREQ=%s is unknown", cut(v))
 			}
 		case "INTERVAL":
 			if r.interval, err = number(v, 1, 1_000_000); err != nil {
@@ -125,7 +125,7 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 		case "WKST":
 			day, ok := weekdays[v]
 			if !ok {
-				return nil, bad("WKST: %q is no day", v)
+				return nil, bad("WKST: %s is no day", quote(v))
 			}
 			r.weekStart = day
 		case "BYHOUR", "BYMINUTE", "BYSECOND":
@@ -134,21 +134,21 @@ func parseRule(value string, start moment, zone zoneOf) (*rule, error) {
 			_, sec := civilOf(start.Time)
 			same := map[string]int{"BYHOUR": sec / 3600, "BYMINUTE": sec / 60 % 60, "BYSECOND": sec % 60}[key]
 			if n, err := strconv.Atoi(v); err != nil || n != same {
-				return nil, bad("%s=%s is not supported unless it repeats the time of DTSTART", key, v)
+				return nil, bad("%s=%s is not supported unless it repeats the time of DTSTART", key, cut(v))
 			}
 		case "RSCALE":
 			if v != "GREGORIAN" {
-				return nil, bad("RSCALE=%s is not supported", v)
+				return nil, bad("RSCALE=%s is not supported", cut(v))
 			}
 		case "SKIP":
 			if v != "OMIT" {
-				return nil, bad("SKIP=%s is not supported", v)
+				return nil, bad("SKIP=%s is not supported", cut(v))
 			}
 		case "BYYEARDAY", "BYWEEKNO", "BYEASTER":
 			return nil, bad("%s is not supported", key)
 		default:
 			if !strings.HasPrefix(key, "X-") {
-				return nil, bad("%s is unknown", key)
+				return nil, bad("%s is unknown", cut(key))
 			}
 		}
 	}
@@ -170,7 +170,7 @@ func number(s string, lo, hi int) (int, error) {
 		n, err = hi, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a number", s)
+		return 0, fmt.Errorf("%s is not a number", quote(s))
 	}
 	if n < lo {
 		return 0, fmt.Errorf("%d is below %d", n, lo)
@@ -184,7 +184,7 @@ func numbers(s string, limit int) ([]int, error) {
 	for part := range strings.SplitSeq(s, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
 		if err != nil || n == 0 || n < -limit || n > limit {
-			return nil, fmt.Errorf("%q is not a number from 1 to %d", part, limit)
+			return nil, fmt.Errorf("%s is not a number from 1 to %d", quote(part), limit)
 		}
 		out = append(out, n)
 	}
@@ -194,17 +194,17 @@ func numbers(s string, limit int) ([]int, error) {
 
 func parseWeekday(s string) (weekdayNum, error) {
 	if len(s) < 2 {
-		return weekdayNum{}, fmt.Errorf("%q is no day", s)
+		return weekdayNum{}, fmt.Errorf("%s is no day", quote(s))
 	}
 	day, ok := weekdays[s[len(s)-2:]]
 	if !ok {
-		return weekdayNum{}, fmt.Errorf("%q is no day", s)
+		return weekdayNum{}, fmt.Errorf("%s is no day", quote(s))
 	}
 	w := weekdayNum{day: day}
 	if ord := s[:len(s)-2]; ord != "" {
 		n, err := strconv.Atoi(ord)
 		if err != nil || n == 0 || n < -53 || n > 53 {
-			return weekdayNum{}, fmt.Errorf("%q is no day", s)
+			return weekdayNum{}, fmt.Errorf("%s is no day", quote(s))
 		}
 		w.n = n
 	}

@@ -107,6 +107,18 @@ type moment struct {
 	floating  bool // the value is a time without a zone
 }
 
+// cut bounds a value that an error repeats: a damaged line may have run into the
+// text of the invite.
+func cut(s string) string {
+	const most = 40
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+func quote(s string) string { return strconv.Quote(cut(s)) }
+
 // zoneOf returns the zone for a TZID.
 type zoneOf func(tzid string) (*time.Location, error)
 
@@ -115,7 +127,7 @@ type zoneOf func(tzid string) (*time.Location, error)
 // ISO 8601. A floating time is in def.
 func parseMoment(value, tzid string, zone zoneOf, def *time.Location) (moment, error) {
 	s := strings.ToUpper(strings.TrimSpace(value))
-	bad := fmt.Errorf("%q is not a date or time", value)
+	bad := fmt.Errorf("%s is not a date or time", quote(value))
 	if len(s) >= 10 && s[4] == '-' && s[7] == '-' {
 		s = s[:4] + s[5:7] + s[8:]
 	}
@@ -203,7 +215,7 @@ type span struct {
 // parseDuration reads a DURATION; "P1DT" is taken as "P1D".
 func parseDuration(value string) (span, error) {
 	s := strings.ToUpper(strings.TrimSpace(value))
-	bad := fmt.Errorf("%q is not a duration", value)
+	bad := fmt.Errorf("%s is not a duration", quote(value))
 	neg := strings.HasPrefix(s, "-")
 	s = strings.TrimLeft(s, "+-")
 	s, ok := strings.CutPrefix(s, "P")
@@ -242,10 +254,10 @@ func parseDuration(value string) (span, error) {
 		}
 	}
 	if out.days > maxDays || out.exact > maxDays*24*time.Hour {
-		return span{}, fmt.Errorf("%q is longer than %d days", value, maxDays)
+		return span{}, fmt.Errorf("%s is longer than %d days", quote(value), maxDays)
 	}
 	if neg && (out.days > 0 || out.exact > 0) {
-		return span{}, fmt.Errorf("duration %q is negative", value)
+		return span{}, fmt.Errorf("duration %s is negative", quote(value))
 	}
 	return out, nil
 }

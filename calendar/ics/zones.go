@@ -32,7 +32,7 @@ func (z *zoneTable) zone(tzid string) (*time.Location, error) {
 		return r.loc, r.err
 	}
 	if len(z.found) >= maxZones {
-		return nil, fmt.Errorf("time zone %q: the calendar has more than %d", tzid, maxZones)
+		return nil, fmt.Errorf("time zone %s: the calendar has more than %d", quote(tzid), maxZones)
 	}
 	loc, err := z.resolve(tzid)
 	if z.found == nil {
@@ -54,7 +54,7 @@ func (z *zoneTable) resolve(tzid string) (*time.Location, error) {
 		if err == nil {
 			return loc, nil
 		}
-		bad = fmt.Errorf("VTIMEZONE %q: %w", tzid, err)
+		bad = fmt.Errorf("VTIMEZONE %s: %w", quote(tzid), err)
 	}
 	if loc, ok := timezone.Guess(tzid); ok {
 		return loc, nil
@@ -62,7 +62,7 @@ func (z *zoneTable) resolve(tzid string) (*time.Location, error) {
 	if bad != nil {
 		return nil, bad
 	}
-	return nil, fmt.Errorf("unknown time zone %q, and no VTIMEZONE defines it", tzid)
+	return nil, fmt.Errorf("unknown time zone %s, and no VTIMEZONE defines it", quote(tzid))
 }
 
 // transition is a moment from which on a clock has another offset from UTC.
