@@ -114,7 +114,7 @@ func (w *scanner) at(p int) {
 	}
 	// Parameters and headers belong to the address.
 	end := k
-	for end < len(s) && end < k+200 && (urlByte[s[end]] || s[end] == '=' || s[end] == '&') && s[end] != ',' && s[end] != ')' && s[end] != '\'' {
+	for end < len(s) && end < k+200 && (urlByte[s[end]] || s[end] == '&') && s[end] != ',' && s[end] != ')' && s[end] != '\'' {
 		if end == k && s[end] != ';' && s[end] != '?' && s[end] != ':' {
 			break
 		}
