@@ -78,12 +78,20 @@ var defaultPack = [...]Rule{
 	},
 	{
 		Name: "ringcentral", Service: "ringcentral",
-		Hosts:  []string{"*.ringcentral.com", "meetings.officeathand.att.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
+		Hosts:  []string{"v.ringcentral.com", "video.ringcentral.com", "app.ringcentral.com", "meetings.officeathand.att.com", "video.officeathand.att.com", "video.btcloudphone.bt.com", "video.businessconnect.telus.com", "video.unifyoffice.com", "video.rainbowoffice.com", "video.cloudoffice.avaya.com"},
 		Paths:  []string{"/join/{id:digits}", "/join/{room:name}", "/conf/on/{id:digits}"},
 		Token:  []string{"pw", "pwd"},
 		Dial:   []string{"sip:{id}.{pin}@rcv.com", "sip:{id}@rcv.com"},
-		Why:    "RingCentral Video and its white labels, some of which are below ringcentral.com.",
+		Why:    "RingCentral Video and its white labels.",
 		Source: "https://support.ringcentral.com, join a video meeting from a SIP or H.323 room; https://github.com/ringcentral/ringcentral-js-widgets, hosts of the white labels",
+	},
+	{
+		Name: "ringcentral-partner", Service: "ringcentral", Hosts: []string{"*.ringcentral.com"},
+		Paths:  []string{"/join/{id:digits(6-12)}"},
+		Token:  []string{"pw", "pwd"},
+		Dial:   []string{"sip:{id}.{pin}@rcv.com", "sip:{id}@rcv.com"},
+		Why:    "The white labels below RingCentral's own domain, such as video-atos. Its other hosts have pages below /join too, but none with a number.",
+		Source: "https://github.com/ringcentral/ringcentral-js-widgets, hosts of the white labels",
 	},
 	{
 		Name: "webex", Service: "webex", Hosts: []string{"*.webex.com", "*.webex.com.cn", "web.ciscospark.com"},

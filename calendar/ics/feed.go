@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -146,6 +147,9 @@ func (f *Feed) get(ctx context.Context, mailbox string, u *url.URL) ([]byte, err
 		var ue *url.Error
 		if errors.As(err, &ue) {
 			err = ue.Err // without the address
+		}
+		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may hold what the address does
+			err = errors.New("it redirects to an address that is not valid")
 		}
 		if parent.Err() != nil {
 			return failure(mailbox, fmt.Errorf("%s: %w", u.Host, parent.Err()))

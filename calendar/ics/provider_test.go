@@ -289,6 +289,7 @@ func TestFeedRefuses(t *testing.T) {
 		return srv
 	}
 	loop := redirect(func(r *http.Request) string { return r.URL.Path + "x" })
+	broken := redirect(func(r *http.Request) string { return "https://%zz" + r.URL.Path })
 	down := redirect(func(*http.Request) string { return plain.URL + "/" + token })
 	plain.set(token, write(room, nil))
 	secure.set("big", strings.Repeat("x", 2000))
@@ -306,6 +307,7 @@ func TestFeedRefuses(t *testing.T) {
 		"bad address":      {"https://[" + token, FeedOptions{}, nil, "not valid"},
 		"redirects":        {loop.URL + "/" + token, FeedOptions{}, calendar.ErrUnavailable, "more than 3 redirects"},
 		"no redirects":     {loop.URL + "/" + token, FeedOptions{MaxRedirects: -1}, calendar.ErrUnavailable, "more than 0 redirects"},
+		"broken redirect":  {broken.URL + "/" + token, FeedOptions{}, calendar.ErrUnavailable, "redirects to an address that is not valid"},
 		"redirect to http": {down.URL + "/" + token, FeedOptions{}, calendar.ErrUnavailable, "not encrypted"},
 		"down to http":     {down.URL + "/" + token, FeedOptions{AllowHTTP: true}, calendar.ErrUnavailable, "redirected from https to http"},
 		"size":             {secure.URL + "/big", FeedOptions{Options: Options{MaxBytes: 1000}}, nil, "larger than 1000 bytes"},

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
@@ -157,6 +158,9 @@ func (h *Webhook) push(ctx context.Context, body []byte) (again bool, _ *otj.End
 		}
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // without the URL, which may hold a token
+		}
+		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may repeat the URL
+			err = errors.New("it redirects to an address that is not valid")
 		}
 		return false, fault(fmt.Errorf("%w: %w", otj.ErrUnreachable, err))
 	}

@@ -107,6 +107,20 @@ func TestWebhookRetries(t *testing.T) {
 	require.Equal(t, 5, d.requests, "400 is not repeated")
 }
 
+// A receiver that redirects repeats the URL, which may hold a token, in its answer.
+func TestWebhookErrorHidesTheURL(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "https://%zz"+r.URL.Path)
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer server.Close()
+	hook, err := NewWebhook(server.URL+"/canary-token", key, &WebhookOptions{AllowHTTP: true, Retries: -1})
+	require.NoError(t, err)
+	err = hook.Show(t.Context(), nil)
+	require.ErrorContains(t, err, "redirects to an address that is not valid")
+	require.NotContains(t, err.Error(), "canary-token")
+}
+
 func TestVerify(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	push := func(at time.Time) http.Header {

@@ -197,6 +197,21 @@ func TestFindItem(t *testing.T) {
 	assert.Contains(t, many, `IncludesLastItemInRange="false"`)
 }
 
+// The user name of a room opens no other calendar, by whichever operation.
+func TestOtherMailboxes(t *testing.T) {
+	c := newClient(t, &RoomOptions{Mailbox: "fjord@example.com"})
+	require.NoError(t, c.room.Show(t.Context(), someMeetings(2)))
+	for _, op := range []string{view(days), syncOp("", 10), subscribeOp, `<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder>`} {
+		of := func(mailbox string) string {
+			return strings.Replace(op, `Id="calendar"/>`, `Id="calendar"><t:Mailbox><t:EmailAddress>`+mailbox+`</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>`, 1)
+		}
+		other := c.ask(of("summit@example.com"))
+		assert.Contains(t, code(t, other), "AccessDenied", op)
+		assert.NotContains(t, other, "CalendarItem", op)
+		assert.Equal(t, "NoError", code(t, c.ask(of("Fjord@example.com"))), op)
+	}
+}
+
 // Until it is known what to show, as after a restart, a device keeps what it has.
 func TestNotReady(t *testing.T) {
 	s, err := New(&Options{AllowHTTP: true, URL: "https://otj.example.com"})
