@@ -114,7 +114,7 @@ func (w *scanner) at(p int) {
 	}
 	// Parameters and headers belong to the address.
 	end := k
-	for end < len(s) && end < k+200 && (urlByte[s[end]] || s[end] == '=' || s[end] == '&') && s[end] != ',' && s[end] != ')' && s[end] != '\'' {
+	for end < len(s) && end < k+200 && (urlByte[s[end]] || s[end] == '&') && s[end] != ',' && s[end] != ')' && s[end] != '\'' {
 		if end == k && s[end] != ';' && s[end] != '?' && s[end] != ':' {
 			break
 		}
@@ -197,7 +197,9 @@ var addressLabels = [...]string{
 func (w *scanner) toldSIP(start int) bool {
 	b := w.s[max(0, start-256):start]
 	for range 6 {
-		b = strings.TrimRight(b, " \t\r\n*")
+		for b != "" && (b[len(b)-1] <= ' ' || b[len(b)-1] == '*') {
+			b = b[:len(b)-1]
+		}
 		if !w.html || b == "" || b[len(b)-1] != '>' {
 			break
 		}

@@ -102,11 +102,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 // plainLink reports whether a link has nothing in it that ends one in a text.
 func plainLink(uri string) bool {
 	for i := urlRun(uri); i < len(uri); i += 1 + urlRun(uri[i+1:]) {
-		c := uri[i]
-		if c == '=' {
-			continue
-		}
-		if c != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {
+		if uri[i] != '&' || strings.HasPrefix(uri[i:], "&amp;") || strings.HasPrefix(uri[i:], "&#") {
 			return false
 		}
 	}

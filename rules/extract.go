@@ -17,7 +17,7 @@ func init() {
 	for c := range 256 {
 		b := byte(c)
 		hostByte[c] = isHost(b)
-		urlByte[c] = isAlnum(b) || c < 0x80 && strings.IndexByte("-._~:/?#@!$()*+,;%{}", b) >= 0 && b != 0
+		urlByte[c] = isAlnum(b) || c < 0x80 && strings.IndexByte("-._~:/?#@!$()*+,;%{}=", b) >= 0 && b != 0
 		userByte[c] = isAlnum(b) || c >= 0x80 || c < 0x80 && strings.IndexByte("-._~+%*!#=$&", b) >= 0 && b != 0
 	}
 	for _, t := range inlineTags {
@@ -56,14 +56,10 @@ loop:
 		}
 		sc.steps++
 		switch c := s[i]; {
-		case c == '=':
-			w := newline(s[i+1:])
-			if w > 0 { // a soft line break of quoted-printable
-				i += 1 + w
-				continue
-			}
-			a.b = append(a.b, c)
-			i++
+		case (c == '\n' || c == '\r') && i > from && s[i-1] == '=':
+			// A soft line break of quoted-printable: it goes, with its "=".
+			a.b = a.b[:len(a.b)-1]
+			i += newline(s[i:])
 		case c == '&':
 			r, w := entity(s[i:])
 			if w == 0 {

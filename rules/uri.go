@@ -103,7 +103,7 @@ func param(query, key string) (value string, ok bool) {
 			pair, query = query, ""
 		}
 		// "&amp;" that nobody decoded leaves "amp;" before the next name.
-		for len(pair) > 4 && fold(pair[:4], "amp;") {
+		for len(pair) > 4 && pair[3] == ';' && fold(pair[:4], "amp;") {
 			pair = pair[4:]
 		}
 		if len(pair) > len(key) && pair[len(key)] == '=' && fold(pair[:len(key)], key) {
