@@ -132,7 +132,11 @@ func (r *receiver) wrong() []error {
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
-	w.WriteHeader(r.take(req.Header, body))
+	status := r.take(req.Header, body)
+	if status == http.StatusSeeOther { // repeats the address, in one that is none
+		w.Header().Set("Location", "https://%zz"+req.URL.RequestURI())
+	}
+	w.WriteHeader(status)
 }
 
 func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -177,6 +181,10 @@ func TestAlarmHookOverTLS(t *testing.T) {
 	err := w.centre.TestAlarmHook(t.Context(), w.admin, h.ID)
 	assert.Equal(t, []string{"url"}, fieldsOf(t, err))
 	assert.ErrorContains(t, err, "redirects are not followed")
+	assert.NotContains(t, err.Error(), "token")
+	r.answer(http.StatusSeeOther)
+	err = w.centre.TestAlarmHook(t.Context(), w.admin, h.ID)
+	assert.ErrorContains(t, err, "redirects to an address that is not valid")
 	assert.NotContains(t, err.Error(), "token")
 
 	// The same server is out of reach where private addresses are not allowed, by

@@ -29,7 +29,7 @@ func (c *Centre) PreviewScreen(s otj.Settings) (Screen, error) {
 	}
 	now := time.Date(2026, 3, 2, 8, 50, 0, 0, time.UTC) // a Monday
 	day := exampleDay(now)
-	r := otj.Plan(within(day, s.Window(now)), s, nil, nil)
+	r := otj.Plan(within(day, time.UTC, s.Window(now)), s, nil, nil)
 	subjects := map[string]string{}
 	for _, ev := range day {
 		subjects[ev.ID] = ev.Subject

@@ -236,6 +236,9 @@ func (p *poster) post(ctx context.Context, address string, key calendar.Secret, 
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err
 		}
+		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may repeat the URL
+			err = errors.New("it redirects to an address that is not valid")
+		}
 		if errors.Is(err, errInside) {
 			return false, errInside
 		}

@@ -245,6 +245,8 @@ func (c *Centre) previewMailbox(ctx context.Context, mailbox string, rooms []pre
 	for _, r := range rooms {
 		w = union(union(w, r.before.Window(now.In(r.was))), r.after.Window(now.In(r.will)))
 	}
+	// An all-day event of a room in another zone begins or ends up to a day away.
+	w.From, w.To = w.From.AddDate(0, 0, -1), w.To.AddDate(0, 0, 1)
 	events, err := c.opts.Live.Events(ctx, mailbox, w)
 	problem := ""
 	if err != nil {
@@ -256,8 +258,8 @@ func (c *Centre) previewMailbox(ctx context.Context, mailbox string, rooms []pre
 	for _, r := range rooms {
 		change := RoomChange{System: r.system.ID, Name: r.system.Name, Error: problem, Meetings: []MeetingChange{}}
 		dials := c.dialsOf(r.system.ID)
-		is := otj.Plan(within(events, r.before.Window(now.In(r.was))), r.before, before, dials)
-		will := otj.Plan(within(events, r.after.Window(now.In(r.will))), r.after, after, dials)
+		is := otj.Plan(within(events, r.was, r.before.Window(now.In(r.was))), r.before, before, dials)
+		will := otj.Plan(within(events, r.will, r.after.Window(now.In(r.will))), r.after, after, dials)
 		change.Meetings = append(change.Meetings, differences(is, will)...)
 		shown += len(is.Meetings)
 		out = append(out, change)
@@ -276,10 +278,10 @@ func union(a, b calendar.Window) calendar.Window {
 }
 
 // within returns the events that overlap a window.
-func within(events []calendar.Event, w calendar.Window) []calendar.Event {
+func within(events []calendar.Event, loc *time.Location, w calendar.Window) []calendar.Event {
 	out := make([]calendar.Event, 0, len(events))
 	for _, ev := range events {
-		if ev.Start.Before(w.To) && (ev.End.After(w.From) || ev.Start.Equal(ev.End) && !ev.Start.Before(w.From)) {
+		if ev = otj.InZone(ev, loc); ev.Start.Before(w.To) && (ev.End.After(w.From) || ev.Start.Equal(ev.End) && !ev.Start.Before(w.From)) {
 			out = append(out, ev)
 		}
 	}

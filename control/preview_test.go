@@ -119,6 +119,25 @@ func TestPreviewChangeOfGroups(t *testing.T) {
 	assert.Equal(t, map[control.ChangeWhat]int{control.TimesChanged: 1}, v.Count)
 }
 
+// An all-day event of a calendar that gives dates is a day of the room.
+func TestPreviewChangeOfAllDay(t *testing.T) {
+	w := newWorld(t)
+	m, _ := w.office(w.provider().ID)
+	zone := must(time.LoadLocation("America/Los_Angeles"))(t)
+	year, month, day := time.Now().In(zone).Date()
+	ev := meeting("open", "Open day", "https://acme.zoom.us/j/98765432101", time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
+	ev.AllDay, ev.End = true, ev.Start.AddDate(0, 0, 1)
+	w.live.events[m.ID] = []calendar.Event{ev}
+	stored := must(w.centre.Processing(t.Context(), w.admin, w.acme.ID))(t)
+	stored.TimeZone, stored.Settings.AllDay = zone.String(), otj.ShowAll
+	draft := must(w.centre.SaveProcessing(t.Context(), w.admin, stored))(t)
+	draft.Settings.ReplaceSubject = otj.ReplaceAll
+	v := must(w.centre.PreviewChange(t.Context(), w.admin, draft, nil))(t)
+	require.Len(t, v.Rooms, 1)
+	require.Len(t, v.Rooms[0].Meetings, 1)
+	assert.True(t, v.Rooms[0].Meetings[0].Before.Start.Equal(time.Date(year, month, day, 0, 0, 0, 0, zone)))
+}
+
 func TestPreviewScreen(t *testing.T) {
 	w := newWorld(t)
 	titles := func(change func(*otj.Settings)) string {

@@ -243,7 +243,7 @@ func (k *keeper) plan(c config, now time.Time) (r Report, until time.Time, ready
 	until = now.Add(idle)
 	for _, f := range c.feeds {
 		ok, failing := f.events(c.room.Rules, func(ev calendar.Event, fd *found) {
-			events = append(events, dated(ev, c.room.timeZone()))
+			events = append(events, InZone(ev, c.room.timeZone()))
 			founds = append(founds, fd)
 		})
 		switch {

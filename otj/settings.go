@@ -181,9 +181,10 @@ func dayAfter(t time.Time, days int) time.Time {
 	return end
 }
 
-// dated returns an event whose calendar gives dates alone, as Microsoft Graph
-// does for all-day events, as it is in loc: from midnight to midnight there.
-func dated(ev calendar.Event, loc *time.Location) calendar.Event {
+// InZone returns an event whose calendar gives dates alone, as Microsoft Graph
+// does for all-day events, as it is in loc: from midnight to midnight there. Others
+// it returns as they are. [Plan] wants events of this kind.
+func InZone(ev calendar.Event, loc *time.Location) calendar.Event {
 	if !ev.AllDay || !isDate(ev.Start) || !isDate(ev.End) {
 		return ev
 	}
