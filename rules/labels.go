@@ -188,19 +188,15 @@ func (sc *scratch) readLabels(t *screen) {
 	}
 	sc.bareLabels(t)
 	// One-tap numbers carry Zoom's numeric passcode: "+1555…,,123#,,,,*456#".
-	for i := strings.Index(s, ",*"); i >= 0; {
-		j := i + 2
+	for star := index(s, '*', 1); star < len(s); {
+		i, j := star-1, star+1
 		for j < len(s) && isDigit(s[j]) {
 			j++
 		}
-		if j > i+2 && j < len(s) && s[j] == '#' && len(sc.hits) < maxCandidates {
+		if s[i] == ',' && j > i+2 && j < len(s) && s[j] == '#' && len(sc.hits) < maxCandidates {
 			sc.hits = append(sc.hits, labelHit{is: labelPIN, value: s[i+2 : j], text: i, raw: t.raw(i), end: t.raw(i)})
 		}
-		k := strings.Index(s[j:], ",*")
-		if k < 0 {
-			break
-		}
-		i = j + k
+		star = index(s, '*', j)
 	}
 	for i := range sc.found {
 		if r := sc.found[i].rule; r != nil && r.ip {
@@ -276,7 +272,11 @@ func valueAfter(s string, i int) (value string, at int) {
 		// colon in it.
 		end := index(s[:min(len(s), i+120)], '\n', min(i, len(s)))
 		if end > i {
-			return strings.TrimRight(s[i:min(end, i+120)], " *_"), i
+			end = min(end, i+120)
+			for end > i && (s[end-1] == ' ' || s[end-1] == '*' || s[end-1] == '_') {
+				end--
+			}
+			return s[i:end], i
 		}
 		i = end + 1
 		if i >= len(s) {
@@ -330,6 +330,17 @@ func (sc *scratch) spaced(s string) string {
 	return sc.digits(s)
 }
 
+// tokenEnds are the signs that a passcode ends before, and mayEndToken the bytes
+// that they begin with.
+const tokenEnds = " |(<>\"（）「」、。，；"
+
+var mayEndToken = func() (table [256]bool) {
+	for _, r := range tokenEnds {
+		table[string(r)[0]] = true
+	}
+	return table
+}()
+
 // token returns s up to the first blank or bracket, without the punctuation of
 // the sentence that it ends.
 func token(s string) string {
@@ -340,12 +351,19 @@ func token(s string) string {
 		}
 	}
 	for from := 0; ; {
-		i := strings.IndexAny(s[from:], " |(<>\"（）「」、。，；")
-		if i < 0 {
+		i := from
+		for i < len(s) && !mayEndToken[s[i]] {
+			i++
+		}
+		if i == len(s) {
 			break
 		}
+		if r, _ := utf8.DecodeRuneInString(s[i:]); r >= utf8.RuneSelf && !strings.ContainsRune(tokenEnds, r) {
+			from = i + 1
+			continue
+		}
 		// Of the signs in a passcode "<" is one, unless a link stands in it.
-		if i += from; s[i] == '>' || s[i] == '<' && !strings.Contains(s[i:min(len(s), i+12)], ":") {
+		if s[i] == '>' || s[i] == '<' && !strings.Contains(s[i:min(len(s), i+12)], ":") {
 			from = i + 1
 			continue
 		}

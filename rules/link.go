@@ -234,6 +234,17 @@ next:
 	return false
 }
 
+// mayBegin reports whether a path may begin so whose first byte after the slash
+// is c, in lower case.
+func (s *slot) mayBegin(c byte) bool {
+	for _, start := range s.starts {
+		if len(start) < 2 || lower(start[1]) == c {
+			return true
+		}
+	}
+	return !plainPath[c]
+}
+
 // plainPath are the bytes of a path that stand for themselves wherever they
 // are.
 var plainPath [256]bool

@@ -362,11 +362,16 @@ func (w *scanner) boring(k int) bool {
 	wrapped := strings.TrimSuffix(s[i:j], ".")
 	slot := w.t.slot(wrapped)
 	rule := slot.entry(wrapped)
-	if c := lower(s[j+3]); rule == nil && !w.t.first[c] && c != 't' && c != 'm' && c != '%' {
-		return true
+	zoom := false
+	if rule != nil {
+		if rule.gateway > 0 {
+			return false
+		}
+		zoom = rule.rule.Service == "zoom"
 	}
-	if rule != nil && rule.gateway > 0 {
-		return false
+	c := lower(s[j+3])
+	if !w.t.first[c] && c != 't' && c != 'm' && c != '%' && !zoom && (rule == nil || !slot.mayBegin(c)) {
+		return true
 	}
 	// As much of the path as tells it from those that the rules know.
 	var path [32]byte
@@ -379,7 +384,7 @@ func (w *scanner) boring(k int) bool {
 		}
 	}
 	at := string(path[:n])
-	if rule != nil && rule.rule.Service == "zoom" {
+	if zoom {
 		w.zoomPage(at)
 	}
 	return (rule == nil || !slot.begins(at)) && !w.t.anyHost(at) && !cviPath(at)
