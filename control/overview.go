@@ -170,7 +170,7 @@ func (f *parts) steps(buttons int) []Step {
 	// A company without Microsoft 365 needs no domain.
 	other := len(f.providers) > 0 && microsoft == 0
 	if !other || len(f.tenants) > 0 {
-		add(StepDomain, verified > 0, other, fmt.Sprintf("%s proved.", plural(verified, "domain is", "domains are")), "Add the mail domain of your rooms and prove it by a DNS record. Microsoft 365 needs it.")
+		add(StepDomain, verified > 0, other, fmt.Sprintf("%s proved.", plural(verified, "domain is", "domains are")), "Add the mail domain of your rooms and prove it by a DNS record. Microsoft 365 needs it; iCalendar does not.")
 	}
 	add(StepProvider, len(f.providers) > 0, false, fmt.Sprintf("%s set up.", plural(len(f.providers), "provider is", "providers are")), "Add the provider: the calendar system that the rooms' mailboxes are in.")
 	if microsoft > 0 || len(f.providers) == 0 {

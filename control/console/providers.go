@@ -109,6 +109,7 @@ type providerForm struct {
 	Kind    control.ProviderKind
 	Tenants []option // verified ones
 	New     bool
+	Lacks   string // what the server lacks for the kind
 }
 
 func (c *Console) kindOf(r *request) (control.ProviderKind, error) {
@@ -137,7 +138,7 @@ func (c *Console) newProvider(r *request) error {
 
 // showProviderForm shows the form for a new provider, or for p.
 func (c *Console) showProviderForm(r *request, f *form, kind control.ProviderKind, p *control.Provider) error {
-	data := providerForm{Kind: kind, New: p == nil}
+	data := providerForm{Kind: kind, New: p == nil, Lacks: c.centre.Lacks(kind)}
 	crumbs, title := []crumb{r.crumb("providers")}, text("providers.new.kind", text("providers.kind."+string(kind)))
 	if p != nil {
 		crumbs, title = append(crumbs, crumb{p.Name, r.path("providers", p.ID)}), text("providers.edit")

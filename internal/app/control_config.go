@@ -96,10 +96,13 @@ func LocalConfig(data, listen string) (*Config, error) {
 		Settings: otj.DefaultSettings(),
 		Control: &ControlConfig{
 			Listen: listen, URL: "http://" + net.JoinHostPort("localhost", port), HTTP: true,
-			Data: data, Folders: []string{filepath.Join(data, "calendars")},
+			Data: data, Folders: []string{calendarsIn(data)},
 		},
 	}, nil
 }
+
+// calendarsIn is where iCalendar folders are without a file, in a folder for data.
+func calendarsIn(data string) string { return filepath.Join(data, "calendars") }
 
 // at returns the address of a path.
 func (c *ControlConfig) at(path string) string { return strings.TrimRight(c.URL, "/") + path }

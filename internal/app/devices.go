@@ -3,8 +3,10 @@ package app
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -227,7 +229,28 @@ func (s *Site) needsTLS(name string) error {
 	if s.config.URL == "" {
 		return member(name, `the device calls the program: add "site" with its "url" to the file`)
 	}
+	if s.config.here() {
+		return member(name, "the device calls the program over https: at %s it cannot. Start the program with otj serve --config FILE, with a file such as %s and a name and a certificate of your own; what was entered stays", s.config.URL, s.config.reachable())
+	}
 	return member(name, `the device calls the program over https: at %s it cannot; give the program a "url" that begins with https:// and a certificate`, s.config.URL)
+}
+
+// here reports whether the program's address is one of its own machine alone.
+func (c *SiteConfig) here() bool {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// reachable returns a configuration file with which the program of this one is
+// reached from other machines, but for the certificate.
+func (c *SiteConfig) reachable() string {
+	data, _ := json.Marshal(c.State) // a string, as is the other
+	folder, _ := json.Marshal(calendarsIn(c.State))
+	return fmt.Sprintf(`{"control": {"listen": ":8443", "url": "https://otj.example.com:8443", "cert_file": "otj.crt", "key_file": "otj.key", "data": %s, "folders": [%s]}}`, data, folder)
 }
 
 // maxManagerAddress is how long Provisioning ExternalManager Address may be.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -339,4 +340,31 @@ func TestLiveOfCallingDevices(t *testing.T) {
 		assert.True(t, done, s.Name)
 	}
 	assert.True(t, f.live.Network().Calling)
+}
+
+// A program for one machine says so before it gives its address to an installer,
+// and how it is reached by others.
+func TestLiveOfOneMachine(t *testing.T) {
+	c := localConfig(t)
+	require.NoError(t, os.MkdirAll(c.Control.Folders[0], 0o700))
+	f := startFabrikam(t, c, Builders())
+	pier, _ := f.add(control.System{Name: "Pier", Kind: control.Poly})
+	f.upToDate(pier)
+	steps, err := f.live.Setup(t.Context(), pier.ID)
+	require.NoError(t, err)
+	assert.Contains(t, steps[0].Title, "Other machines cannot reach this program at "+c.Control.URL)
+
+	certs := t.TempDir()
+	selfSigned(t, certs)
+	file := strings.NewReplacer("otj.crt", "site.crt", "otj.key", "site.key").Replace(steps[0].Lines[0])
+	with, err := parse(filepath.Join(certs, "otj.json"), []byte(file), Builders())
+	require.NoError(t, err)
+	assert.Equal(t, c.Control.Data, with.Control.Data, "what was entered stays")
+	assert.Equal(t, []string{filepath.Join(c.Control.Data, "calendars")}, with.Control.Folders)
+
+	loft, _ := f.add(control.System{Name: "Loft", Kind: control.CiscoTMS, Serial: "ABC123"})
+	f.eventually(func() bool {
+		state, err := f.live.State(loft.ID)
+		return err == nil && strings.Contains(state.Problem, steps[0].Lines[0])
+	}, "it says with which file")
 }

@@ -156,12 +156,21 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 	default:
 		steps = []control.SetupStep{{Title: fmt.Sprintf("Nothing has to be set at the device of %s.", room), Done: true}}
 	}
+	called := false
 	if c, ok := e.(caller); ok {
-		if when, _ := c.LastCall(); !when.IsZero() {
-			for n := range steps {
-				steps[n].Done = true
-			}
+		when, _ := c.LastCall()
+		called = !when.IsZero()
+	}
+	switch {
+	case called:
+		for n := range steps {
+			steps[n].Done = true
 		}
+	case (d.Type == "poly" || d.Type == "feed") && i.site.config.here():
+		steps = slices.Insert(steps, 0, control.SetupStep{
+			Title: fmt.Sprintf("Other machines cannot reach this program at %s. Write such a file, with a name and a certificate of your own, and start it with otj serve --config FILE; what was entered stays. Then come back: the addresses below are others then.", i.site.config.URL),
+			Where: atComputer, Lines: []string{i.site.config.reachable()},
+		})
 	}
 	return steps, nil, err
 }
