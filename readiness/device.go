@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/otj"
@@ -61,7 +62,12 @@ func Calling(device string, last, now time.Time, agent, service string) Finding 
 	host, port := hostPort(service)
 	path := fmt.Sprintf("Let the device's network through to %s, TCP port %s", host, port)
 	ago := now.Sub(last).Round(time.Second)
-	switch {
+	ip, err := netip.ParseAddr(host)
+	switch here := host == "localhost" || err == nil && ip.IsLoopback(); {
+	case last.IsZero() && here:
+		f.Result = Fail
+		f.Why = fmt.Sprintf("The device has not asked for its meetings, and cannot: %s is the machine of this program alone.", host)
+		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up has one."
 	case last.IsZero():
 		f.Result = Fail
 		f.Why = "The device has not asked for its meetings since this program started."

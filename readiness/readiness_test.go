@@ -266,6 +266,12 @@ func TestDevice(t *testing.T) {
 	assert.Equal(t, readiness.Fail, f.Result)
 	assert.Contains(t, f.Fix, "otj.acme.example, TCP port 8443")
 	assert.Contains(t, f.Fix, "UDP port 123")
+	for _, service := range []string{"http://localhost:8080", "https://127.0.0.1", "https://[::1]:8443"} {
+		f = readiness.Calling("Loft", time.Time{}, now, "", service)
+		assert.Equal(t, readiness.Fail, f.Result)
+		assert.Contains(t, f.Why, "the machine of this program alone", service)
+		assert.NotContains(t, f.Fix, "network through", "no firewall helps")
+	}
 	f = readiness.Calling("Loft", now.Add(-time.Hour), now, "", "https://otj.acme.example")
 	assert.Equal(t, readiness.Fail, f.Result)
 	assert.Contains(t, f.Why, "1h0m0s ago")
