@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 )
 
 // How alarms are delivered.
@@ -233,16 +234,10 @@ func (p *poster) post(ctx context.Context, address string, key calendar.Secret, 
 	r.Header.Set(signatureHeader, signHook(key, at, body))
 	w, err := p.client.Do(r)
 	if err != nil {
-		if u := (*url.Error)(nil); errors.As(err, &u) {
-			err = u.Err
-		}
-		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may repeat the URL
-			err = errors.New("it redirects to an address that is not valid")
-		}
 		if errors.Is(err, errInside) {
 			return false, errInside
 		}
-		return ctx.Err() == nil, fmt.Errorf("%s does not answer: %w", r.URL.Hostname(), err)
+		return ctx.Err() == nil, fmt.Errorf("%s does not answer: %w", r.URL.Hostname(), webaddr.Cause(err))
 	}
 	_, _ = io.CopyN(io.Discard, w.Body, 4096)
 	_ = w.Body.Close()

@@ -21,7 +21,7 @@ const module = "github.com/onetouchjoin/onetouchjoin"
 // stages are the folders in the order of the data, from the calendar to the
 // button. A package imports those of its own stage and of the stages before it.
 var stages = [][]string{
-	{"internal/jsonc", "internal/markup", "internal/timezone"}, // they know nothing of meetings
+	{"internal/jsonc", "internal/markup", "internal/timezone", "internal/webaddr"}, // they know nothing of meetings
 	{"calendar", "internal/googlejson", "internal/graphjson"},
 	{"rules"},
 	{"otj"},

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -62,9 +62,8 @@ func Calling(device string, last, now time.Time, agent, service string) Finding 
 	host, port := hostPort(service)
 	path := fmt.Sprintf("Let the device's network through to %s, TCP port %s", host, port)
 	ago := now.Sub(last).Round(time.Second)
-	ip, err := netip.ParseAddr(host)
-	switch here := host == "localhost" || err == nil && ip.IsLoopback(); {
-	case last.IsZero() && here:
+	switch {
+	case last.IsZero() && webaddr.IsLocal(host):
 		f.Result = Fail
 		f.Why = fmt.Sprintf("The device has not asked for its meetings, and cannot: %s is the machine of this program alone.", host)
 		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up has one."

@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 )
 
 // FeedOptions change how a feed is read. The zero value is the default.
@@ -144,13 +144,7 @@ func (f *Feed) get(ctx context.Context, mailbox string, u *url.URL) ([]byte, err
 	ctx, cancel := context.WithTimeout(ctx, f.opts.Timeout)
 	defer cancel()
 	fail := func(err error) error {
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err // without the address
-		}
-		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may hold what the address does
-			err = errors.New("it redirects to an address that is not valid")
-		}
+		err = webaddr.Cause(err)
 		if parent.Err() != nil {
 			return failure(mailbox, fmt.Errorf("%s: %w", u.Host, parent.Err()))
 		}

@@ -2,9 +2,10 @@ package msgraph
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 )
 
 // Cloud is one of Microsoft's clouds: where Graph and Entra are in it. A tenant
@@ -51,7 +52,7 @@ func address(what, text string) (*url.URL, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
 		return nil, fmt.Errorf("the address of %s, %q, is not an https address", what, text)
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+	if u.Scheme == "http" && !webaddr.IsLocal(u.Hostname()) {
 		return nil, fmt.Errorf("the address of %s, %q, must begin with https: access tokens are sent there", what, text)
 	}
 	return u, nil

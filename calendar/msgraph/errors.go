@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 )
 
 // Cause says why Microsoft 365 refuses, as far as its answers tell. Programs may
@@ -252,11 +252,7 @@ func (p *Provider) networkError(ctx context.Context, r *request, err error) erro
 	if ctx.Err() != nil {
 		return p.fail(r, ctx.Err(), "")
 	}
-	cause := err
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		cause = ue.Err
-	}
+	cause := webaddr.Cause(err)
 	fix := "Check the network and the proxy."
 	if errors.Is(err, context.DeadlineExceeded) {
 		cause = fmt.Errorf("no answer within %v", p.opts.Timeout)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -256,11 +257,7 @@ func (l *cloudLink) find(ctx context.Context) (string, error) {
 func webexDo(ctx context.Context, c *http.Client, req *http.Request) (*http.Response, []byte, error) {
 	resp, err := c.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		err = networkFault(ctx, err)
+		err = networkFault(ctx, webaddr.Cause(err))
 		if f := (*fault)(nil); errors.As(err, &f) { // what to do is another thing than for a device
 			if f.fix = fixWebex; errors.Is(f, otj.ErrCertificate) {
 				f.fix = fixProxy

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -284,11 +284,7 @@ func (l *httpLink) roundTrip(ctx context.Context, method, path string, body []by
 	}
 	resp, err := l.caller().Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // without the address: the caller says which device it is
-		}
-		return nil, nil, networkFault(ctx, err)
+		return nil, nil, networkFault(ctx, webaddr.Cause(err)) // the caller says which device it is
 	}
 	defer resp.Body.Close()
 	data, err := readAnswer(ctx, resp)

@@ -14,10 +14,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 )
@@ -156,13 +156,7 @@ func (h *Webhook) push(ctx context.Context, body []byte) (again bool, _ *otj.End
 		if ctx.Err() != nil {
 			return false, fault(ctx.Err())
 		}
-		if u := (*url.Error)(nil); errors.As(err, &u) {
-			err = u.Err // without the URL, which may hold a token
-		}
-		if strings.Contains(err.Error(), "Location header") { // net/http repeats it, and it may repeat the URL
-			err = errors.New("it redirects to an address that is not valid")
-		}
-		return false, fault(fmt.Errorf("%w: %w", otj.ErrUnreachable, err))
+		return false, fault(fmt.Errorf("%w: %w", otj.ErrUnreachable, webaddr.Cause(err)))
 	}
 	_, _ = io.CopyN(io.Discard, w.Body, 4096)
 	_ = w.Body.Close()

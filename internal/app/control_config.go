@@ -18,6 +18,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/control"
 	"github.com/onetouchjoin/onetouchjoin/control/api"
 	"github.com/onetouchjoin/onetouchjoin/control/oidc"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -86,7 +87,7 @@ func LocalConfig(data, listen string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf(`%q is no address with a port, as in "127.0.0.1:8080"`, listen)
 	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+	if !webaddr.IsLocal(host) {
 		return nil, fmt.Errorf("%q is not an address of this machine alone; others need a certificate: write a configuration file", listen)
 	}
 	if data, err = filepath.Abs(data); err != nil {

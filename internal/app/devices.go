@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/poly"
+	"github.com/onetouchjoin/onetouchjoin/internal/webaddr"
 	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
@@ -238,11 +238,7 @@ func (s *Site) needsTLS(name string) error {
 // here reports whether the program's address is one of its own machine alone.
 func (c *SiteConfig) here() bool {
 	u, err := url.Parse(c.URL)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return err == nil && webaddr.IsLocal(u.Hostname())
 }
 
 // reachable returns a configuration file with which the program of this one is
