@@ -72,10 +72,8 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
 				sc.misses = append(sc.misses, miss{field, span, uri, "no default rule knows this path"})
 			}
-			for i := range hosts {
-				if h := &hosts[i]; h.rule != nil && h.rule.Service == "zoom" && hostMatches(l.host, h.pattern) {
-					sc.zoomPage(l.path)
-				}
+			if h := entry(hosts, l.host); h != nil && h.rule != nil && h.rule.Service == "zoom" {
+				sc.zoomPage(l.path)
 			}
 			return
 		}
@@ -97,6 +95,13 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	}
 	f.key = sc.key(r, &v, &l)
 	sc.found = append(sc.found, f)
+}
+
+// zoomPage notes a link to Zoom, whatever its path.
+func (sc *scratch) zoomPage(path string) {
+	sc.zoom = true
+	path = path[:min(len(path), len("/webinar/register/"))]
+	sc.registers = sc.registers || strings.Contains(path, "/register")
 }
 
 // plainLink reports whether a link has nothing in it that ends one in a text.

@@ -349,8 +349,12 @@ func (s *slot) entry(host string) *hostRule {
 	if s == nil {
 		return nil
 	}
-	for i := range s.hosts {
-		if h := &s.hosts[i]; (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
+	return entry(s.hosts, host)
+}
+
+func entry(hosts []hostRule, host string) *hostRule {
+	for i := range hosts {
+		if h := &hosts[i]; (h.rule != nil || h.gateway > 0) && hostMatches(host, h.pattern) {
 			return h
 		}
 	}

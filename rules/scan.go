@@ -269,13 +269,6 @@ func (w *scanner) pass(start, k int) {
 	}
 }
 
-// zoomPage notes a link to Zoom, whatever its path.
-func (sc *scratch) zoomPage(path string) {
-	sc.zoom = true
-	path = path[:min(len(path), len("/webinar/register/"))]
-	sc.registers = sc.registers || strings.Contains(path, "/register")
-}
-
 // skip goes on after the attribute's value that an offset lies in: the slashes
 // of a link to an unknown host are none of another link. A value with a blank or
 // a tag in it may be one whose quote is missing.

@@ -303,8 +303,8 @@ func (t *screen) tag(s string, i int) int {
 	case strings.HasPrefix(rest, "</o:p>"):
 		return i + len("</o:p>")
 	}
-	if len(rest) > 5 && (rest[1] == 's' && rest[2] == 'p' || rest[1] == 'o' && rest[2] == ':' || rest[1] == '/' && (rest[2] == 's' && rest[3] == 'p' || rest[2] == 'o')) {
-		if end := index(s, '>', i+3); end < len(s) && rest[2] != 'l' && rest[3] != 'l' {
+	if strings.HasPrefix(rest, "<span ") {
+		if end := index(s, '>', i+len("<span ")); end < len(s) {
 			return end + 1
 		}
 	}

@@ -30,8 +30,7 @@ type overview struct {
 	Shown   int // of those that the filter leaves
 	Pager   pager
 	Busy    bool // there are systems
-
-	path func(segments ...string) string // of the company's pages
+	Set     []stepRow
 }
 
 // roomRow is a room of the overview.
@@ -62,7 +61,7 @@ func (c *Console) showOverview(r *request) error {
 		return err
 	}
 	q := r.URL.Query()
-	o := overview{Overview: v, Query: q.Get("q"), Colour: q.Get("colour"), Busy: len(v.Systems) > 0, path: r.path}
+	o := overview{Overview: v, Query: q.Get("q"), Colour: q.Get("colour"), Busy: len(v.Systems) > 0, Set: r.stepRows(&v)}
 	to := func(colour string, from int) string {
 		values := url.Values{}
 		if o.Query != "" {
@@ -119,17 +118,17 @@ type stepRow struct {
 	Path string
 }
 
-// Set is the set-up, step by step; nil when it is done.
-func (o overview) Set() []stepRow {
-	if o.Ready {
+// stepRows is the set-up, step by step; nil when it is done.
+func (r *request) stepRows(v *control.Overview) []stepRow {
+	if v.Ready {
 		return nil
 	}
-	out := make([]stepRow, len(o.Steps))
+	out := make([]stepRow, len(v.Steps))
 	found := false
-	for i, s := range o.Steps {
-		out[i] = stepRow{s, !s.Done && !s.Optional && !found, o.path(stepPages[s.Key])}
-		if s.Key == control.StepButton && len(o.Systems) > 0 {
-			out[i].Path = o.path("rooms", o.Systems[0].ID) // it says what is wrong, and takes a test meeting
+	for i, s := range v.Steps {
+		out[i] = stepRow{s, !s.Done && !s.Optional && !found, r.path(stepPages[s.Key])}
+		if s.Key == control.StepButton && len(v.Systems) > 0 {
+			out[i].Path = r.path("rooms", v.Systems[0].ID) // it says what is wrong, and takes a test meeting
 		}
 		found = found || out[i].Next
 	}

@@ -202,7 +202,7 @@ func managed(base *url.URL) []control.SetupStep {
 }
 
 func (i *installer) poly(base *url.URL, d Device) ([]control.SetupStep, error) {
-	setup := poly.Setup{Server: i.site.config.URL, User: d.Username, Password: "SECRET", ShowPrivate: true}
+	setup := polySetup(i.site.config.URL, d, "SECRET")
 	commands, cerr := setup.Commands()
 	profile, perr := setup.File(poly.NamesExchange)
 	return []control.SetupStep{

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-
 	"fmt"
 	"io"
 
@@ -22,6 +21,11 @@ type PolyDevice struct {
 	Fingerprint string
 }
 
+// polySetup is what a Poly device has to know.
+func polySetup(server string, d Device, password calendar.Secret) poly.Setup {
+	return poly.Setup{Server: server, User: d.Username, Password: password, ShowPrivate: true}
+}
+
 // SetupPoly writes to w what the calendar settings of a room's Poly device are
 // and which of them are not those that it needs. With apply it sets them.
 func (c *Config) SetupPoly(ctx context.Context, room string, at PolyDevice, apply bool, w io.Writer) error {
@@ -36,7 +40,7 @@ func (c *Config) SetupPoly(ctx context.Context, room string, at PolyDevice, appl
 	if err != nil {
 		return err
 	}
-	want := poly.Setup{Server: c.devices().URL, User: d.Username, Password: d.Password, ShowPrivate: true}
+	want := polySetup(c.devices().URL, d, d.Password)
 	host, err := want.Host()
 	if err != nil {
 		return err
