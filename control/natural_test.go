@@ -39,7 +39,7 @@ func FuzzNaturalKey(f *testing.F) {
 	f.Add(strings.Repeat("9", 300), strings.Repeat("9", 301))
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if len(a) > 250 || len(b) > 250 || strings.ContainsRune(a+b, 1) {
-			t.Skip() // no name
+			return // no name
 		}
 		low := []string{strings.ToLower(a), strings.ToLower(b)} // as names are compared; EqualFold knows more
 		if (control.NaturalKey(a) == control.NaturalKey(b)) != (low[0] == low[1]) {

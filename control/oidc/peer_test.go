@@ -27,7 +27,7 @@ import (
 func TestPeerEmulate(t *testing.T) {
 	dir := os.Getenv("OTJ_NODE")
 	if dir == "" {
-		t.Skip("needs Node.js and the npm package emulate: set OTJ_NODE to the folder that has node_modules")
+		t.Skip("OTJ_NODE is not set: it names a folder with node_modules, made by `npm ci` with .ci/package.json; .ci/run does so")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

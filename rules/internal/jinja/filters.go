@@ -571,26 +571,8 @@ func (v Value) appendJSON(dst []byte) []byte {
 		return append(dst, '"')
 	case Bool:
 		return strconv.AppendBool(dst, v.num != 0)
-	case List:
-		dst = append(dst, '[')
-		for i, e := range v.list {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = e.appendJSON(dst)
-		}
-		return append(dst, ']')
-	case Map:
-		dst = append(dst, '{')
-		for i, e := range v.list {
-			if i%2 == 1 {
-				dst = append(dst, ": "...)
-			} else if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = e.appendJSON(dst)
-		}
-		return append(dst, '}')
+	case List, Map:
+		return v.appendParts(dst, Value.appendJSON)
 	case Int, Float:
 		return v.appendRepr(dst)
 	}

@@ -167,28 +167,29 @@ func (v Value) appendRepr(dst []byte) []byte {
 			}
 		}
 		return append(dst, quote)
-	case List:
-		dst = append(dst, '[')
-		for i, e := range v.list {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = e.appendRepr(dst)
-		}
-		return append(dst, ']')
-	case Map:
-		dst = append(dst, '{')
-		for i, e := range v.list {
-			if i%2 == 1 {
-				dst = append(dst, ": "...)
-			} else if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = e.appendRepr(dst)
-		}
-		return append(dst, '}')
+	case List, Map:
+		return v.appendParts(dst, Value.appendRepr)
 	}
 	return dst
+}
+
+// appendParts writes a list or a map, each of its values by write.
+func (v Value) appendParts(dst []byte, write func(Value, []byte) []byte) []byte {
+	opening, closing := byte('['), byte(']')
+	if v.kind == Map {
+		opening, closing = '{', '}'
+	}
+	dst = append(dst, opening)
+	for i, e := range v.list {
+		switch {
+		case v.kind == Map && i%2 == 1:
+			dst = append(dst, ": "...)
+		case i > 0:
+			dst = append(dst, ", "...)
+		}
+		dst = write(e, dst)
+	}
+	return append(dst, closing)
 }
 
 // appendFloat writes a float as Python does: the shortest form that reads back

@@ -130,7 +130,7 @@ json.dump(out, sys.stdout)
 func TestSameAsJinja2(t *testing.T) {
 	python := os.Getenv("OTJ_JINJA2")
 	if python == "" {
-		t.Skip("set OTJ_JINJA2 to a python3 that has jinja2 (Debian: python3-jinja2)")
+		t.Skip("OTJ_JINJA2 is not set: it names a python3 that has jinja2 (apt install python3-jinja2); .ci/run sets it")
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	srcs := []string{
