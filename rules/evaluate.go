@@ -7,20 +7,28 @@ import (
 // evaluate decides about one link: it opens the wrappers around it and looks
 // for the rule that knows what is inside.
 func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
+	sc.decide(t, found{uri: uri, raw: uri, field: field, span: span})
+}
+
+// decide is evaluate for a link of which it is known where it was found, how it
+// stood there, and the gateway that was undone already.
+func (sc *scratch) decide(t *table, f found) {
 	if len(sc.found) >= maxCandidates {
 		sc.cap("more than 256 links and addresses")
 		return
 	}
-	raw := uri
-	gateway := ""
+	uri, depth := f.uri, 0
+	if f.gateway != "" {
+		depth = 1
+	}
 	var l link
 	var hosts []hostRule
-	for depth := 0; ; depth++ {
+	for ; ; depth++ {
 		sc.steps++
 		var ok bool
 		if uri != "" && lower(uri[0]) != 'h' {
 			if hasPrefixFold(uri, "pexip://") {
-				sc.pexip(uri, field, span)
+				sc.pexip(uri, f.field, f.span)
 				return
 			}
 			uri = sc.webScheme(uri)
@@ -37,19 +45,17 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		hosts = t.lookup(l.host)
 		next, g := sc.gateway(hosts, uri, l)
 		if g != nil {
-			gateway = g.name
+			f.gateway = g.name
 			if next == "" {
-				sc.found = append(sc.found, found{kind: isOpaque, field: field, span: span, raw: raw, gateway: gateway, uri: uri, group: -1})
+				f.kind, f.uri, f.group = isOpaque, uri, -1
+				sc.found = append(sc.found, f)
 				return
 			}
-			// It ends where a link in a text would, and has no entities either.
-			if uri = next; !plainLink(uri) {
-				uri, _ = sc.extract(next, 0, false)
-			}
+			uri = sc.taken(next)
 			continue
 		}
 		// Outlook writes several places with semicolons between them.
-		if i := strings.IndexByte(uri, ';'); i > 0 && field == FieldLocation {
+		if i := strings.IndexByte(uri, ';'); i > 0 && f.field == FieldLocation {
 			uri = uri[:i]
 			continue
 		}
@@ -60,7 +66,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 		break
 	}
 	uri = sc.canonical(uri, &l)
-	f := found{kind: isLink, field: field, span: span, raw: raw, gateway: gateway, uri: uri, host: l.host, scheme: HTTPS, group: -1}
+	f.kind, f.uri, f.host, f.scheme, f.group = isLink, uri, l.host, HTTPS, -1
 	if sc.cvi(&l, &f) {
 		sc.found = append(sc.found, f)
 		return
@@ -70,7 +76,7 @@ func (sc *scratch) evaluate(t *table, uri string, field Field, span Span) {
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
 			if sc.tracing && len(sc.misses) < maxCandidates {
-				sc.misses = append(sc.misses, miss{field, span, uri, "no default rule knows this path"})
+				sc.misses = append(sc.misses, miss{f.field, f.span, uri, "no default rule knows this path"})
 			}
 			if h := entry(hosts, l.host); h != nil && h.rule != nil && h.rule.Service == "zoom" {
 				sc.zoomPage(l.path)
@@ -102,6 +108,15 @@ func (sc *scratch) zoomPage(path string) {
 	sc.zoom = true
 	path = path[:min(len(path), len("/webinar/register/"))]
 	sc.registers = sc.registers || strings.Contains(path, "/register")
+}
+
+// taken returns a link that was taken out of another one. It ends where a link in
+// a text would, and has no entities either.
+func (sc *scratch) taken(uri string) string {
+	if !plainLink(uri) {
+		uri, _ = sc.extract(uri, 0, false)
+	}
+	return uri
 }
 
 // plainLink reports whether a link has nothing in it that ends one in a text.

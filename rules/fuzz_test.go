@@ -14,6 +14,7 @@ var fuzzSeeds = []string{
 	"", riskLink, "Meeting ID: 352 014 000 098 7\nPasscode: Rt7Uv8\nMicrosoft Teams", `<a href="` + riskMeet + `">Join</a><!-- x --><script>"` + riskLink + `"</script>`,
 	"sip:a@b.example;transport=tls h323:192.0.2.1##12#34 pexip://1@vc.example", "https&#58;//zoom&#46;us/j/1&nbsp;2", "> https://zoom.us/j/12345\n> 678?pwd=1", "key@t.plcm.vc VTC Conference ID: 1160000978",
 	"https://urldefense.com/v3/__https://zoom.us/j/1*2__;Pw!!a!b$", "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2Fj%2F1&data=x", "<style><!-- </style><![if !mso]><v:x href=https://zoom.us/j/1>", "a@zoomcrc.com,a@zoomcrc.com", "https://zoom.us/j/1\u00adx．us\\u0026",
+	`<a href="https://nam12.safelinks.protection.outlook.com/?url=https%3A%2F%2Fteams.microsoft.com%2Fmeet%2F352%3Fp%3Da&amp;data=05%7C02">x</a><a href="https://nam12.safelinks.protection.outlook.com/ap/t-1/?url=https%3A%2F%2Fzoom.us%2Fj%2F93100000042%3Fpwd%3Da.1&amp;reserved=0">y</a>`,
 	`<a href="https://pexip.me/teams/t.plcm.vc-/93400127765">j</a>`, "https://pexip.me/teams/vc.acme.example/93400127765",
 }
 
@@ -21,8 +22,28 @@ func events(s string) map[string]*calendar.Event {
 	return map[string]*calendar.Event{"html": htmlBody(s), "plain": plain(s), "location": {Location: s}, "link": {Links: []calendar.Link{{URI: s, Source: "CONFERENCE"}}}}
 }
 
+// traced returns the meetings that a trace finds. It makes links of what is seen
+// through in the text otherwise.
+func traced(e *Engine, ev *calendar.Event) []Match {
+	sc := e.get(ev)
+	defer e.put(sc)
+	sc.tracing = true
+	sc.read()
+	return sc.emit(nil)
+}
+
+func addressesOf(all []Match) (out []string) {
+	for _, m := range all {
+		for _, a := range m.Addresses {
+			out = append(out, m.Service+" "+a.URI)
+		}
+	}
+	return out
+}
+
 // FuzzFind checks what holds for every text: spans lie in the text, a match has
-// addresses, the answer is the same each time, and the work is linear.
+// addresses, the answer is the same each time and with a trace, and the work is
+// linear.
 func FuzzFind(f *testing.F) {
 	for _, s := range fuzzSeeds {
 		f.Add(s)
@@ -48,6 +69,7 @@ func FuzzFind(f *testing.F) {
 			steps := sc.steps
 			e.put(sc)
 			require.LessOrEqual(t, steps, 4*len(s)+1000, "%s: steps for %d bytes", form, len(s))
+			require.Equal(t, addressesOf(all), addressesOf(traced(e, ev)), "%s: a trace decides by itself", form)
 			e.Explain(ev)
 		}
 	})
@@ -64,6 +86,9 @@ func FuzzFoundAgain(f *testing.F) {
 				// The first address is what the device gets; the others are
 				// derived from it and the text.
 				uri := m.Addresses[0].URI
+				if strings.Contains(uri, "=3D") {
+					continue // in a text of its own that is quoted-printable's "="
+				}
 				again, ok := Default().Find(plain(uri))
 				require.True(t, ok, "%s: %q", form, uri)
 				require.Equal(t, uri, again.Addresses[0].URI, form)

@@ -212,11 +212,7 @@ func (w *scanner) scheme(p int) {
 	}
 	// The links of a mail have mostly passed the same gateway.
 	if k := h + len(w.wrapper); w.wrapper != "" && k < len(s) && s[k] == '/' && s[h:k] == w.wrapper {
-		if w.boring(k) {
-			w.pass(start, k)
-		} else {
-			w.candidate(start, start)
-		}
+		w.safeLink(start, k)
 		return
 	}
 	k := h + hostWidth(s[h:])
@@ -245,11 +241,10 @@ func (w *scanner) scheme(p int) {
 		if known ||
 			rest < len(s) && s[rest] == '/' && (w.t.anyHost(s[rest:min(len(s), rest+40)]) || cviPath(s[rest:])) ||
 			onPremHost(host) || w.tracing && w.t.known(host) {
-			if stop == '/' && g == safeLinks {
+			if stop == '/' && g == safeLinks && hostLabels(host) {
 				w.wrapper = host
-				if w.boring(k) {
-					break
-				}
+				w.safeLink(start, k)
+				return
 			}
 			w.candidate(start, start)
 			return
@@ -270,24 +265,31 @@ func (w *scanner) pass(start, k int) {
 }
 
 // skip goes on after the attribute's value that an offset lies in: the slashes
-// of a link to an unknown host are none of another link. A value with a blank or
-// a tag in it may be one whose quote is missing.
+// of a link to an unknown host are none of another link.
 func (w *scanner) skip(from int) {
+	if end := w.valueEnd(from); end >= 0 {
+		w.done, w.unknown = end, -1
+	}
+}
+
+// valueEnd returns where the attribute's value ends that an offset lies in; -1 if
+// that cannot be told: a value with a blank or a tag in it may be one whose quote
+// is missing.
+func (w *scanner) valueEnd(from int) int {
 	end := strings.IndexByte(w.s[from:min(len(w.s), from+1024)], '"')
 	if end < 0 {
-		return
+		return -1
 	}
-	end += from
-	value := w.s[from:end]
+	value := w.s[from : from+end]
 	if strings.IndexByte(value, ' ') >= 0 || strings.IndexByte(value, '<') >= 0 {
-		return
+		return -1
 	}
 	for i := index(value, '&', 0); i < len(value); i = index(value, '&', i+1) {
 		if !strings.HasPrefix(value[i:], "&amp;") {
-			return
+			return -1
 		}
 	}
-	w.done, w.unknown = end, -1
+	return from + end
 }
 
 // escapedScheme returns where "http" or "https" begins that ends before end and
@@ -324,63 +326,6 @@ func escapedScheme(s string, end int) int {
 		}
 	}
 	return -1
-}
-
-// boring reports whether a Safe Link, whose host ends at k, leads to a host that
-// no rule knows. That is seen without decoding it; the mail of those who have
-// this gateway is full of such links.
-func (w *scanner) boring(k int) bool {
-	s := w.s[k:min(len(w.s), k+400)]
-	i := 1
-	if !strings.HasPrefix(s, "/?url=http") {
-		if i = strings.Index(s[:min(len(s), 48)], "?url=http"); i < 0 {
-			return false
-		}
-	}
-	i += len("?url=http")
-	if i < len(s) && s[i] == 's' {
-		i++
-	}
-	if len(s) < i+10 || !fold(s[i:i+9], "%3A%2F%2F") {
-		return false
-	}
-	i += 9
-	j := i + hostWidth(s[i:])
-	if j+4 > len(s) || !fold(s[j:j+3], "%2F") {
-		return false
-	}
-	if onPremHost(s[i:j]) || w.tracing {
-		return false
-	}
-	wrapped := strings.TrimSuffix(s[i:j], ".")
-	slot := w.t.slot(wrapped)
-	rule := slot.entry(wrapped)
-	zoom := false
-	if rule != nil {
-		if rule.gateway > 0 {
-			return false
-		}
-		zoom = rule.rule.Service == "zoom"
-	}
-	c := lower(s[j+3])
-	if !w.t.first[c] && c != 't' && c != 'm' && c != '%' && !zoom && (rule == nil || !slot.mayBegin(c)) {
-		return true
-	}
-	// As much of the path as tells it from those that the rules know.
-	var path [32]byte
-	n := 0
-	for k := j; n < len(path) && k < len(s) && s[k] != '&'; n++ {
-		path[n] = s[k]
-		if k++; path[n] == '%' && k+2 <= len(s) && hexval(s[k]) >= 0 && hexval(s[k+1]) >= 0 {
-			path[n] = byte(hexval(s[k])<<4 | hexval(s[k+1]))
-			k += 2
-		}
-	}
-	at := string(path[:n])
-	if zoom {
-		w.zoomPage(at)
-	}
-	return (rule == nil || !slot.begins(at)) && !w.t.anyHost(at) && !cviPath(at)
 }
 
 // escapedColon is "https&#58;//" and the like, with the first slash at p.
