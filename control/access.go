@@ -46,7 +46,7 @@ type sessionRecord struct {
 }
 
 // SetupLink makes a link's secret for Setup: whoever has it becomes the first
-// administrator. It works once, and for an hour.
+// administrator. It works once, for an hour, and until the next one is made.
 func (c *Centre) SetupLink(ctx context.Context) (secret calendar.Secret, err error) {
 	if is, err := c.IsSetUp(ctx); err != nil || is {
 		return "", errors.Join(err, fmt.Errorf("set-up has been done; otj admin link makes a sign-in link for a user"))
@@ -54,8 +54,8 @@ func (c *Centre) SetupLink(ctx context.Context) (secret calendar.Secret, err err
 	return c.newTicket(ctx, ticketSignIn, "")
 }
 
-// SignInLink makes a link's secret that signs a user in, once, within an hour.
-// It is for whoever runs the server, when OpenID Connect is not set up or fails.
+// SignInLink makes a link's secret that signs a user in, once, within an hour and
+// until the next one is made. It is for whoever runs the server, when OpenID Connect is not set up or fails.
 func (c *Centre) SignInLink(ctx context.Context, email string) (calendar.Secret, error) {
 	var user User
 	err := c.store.View(ctx, func(tx Tx) (err error) {
@@ -71,6 +71,9 @@ func (c *Centre) SignInLink(ctx context.Context, email string) (calendar.Secret,
 func (c *Centre) newTicket(ctx context.Context, purpose, subject string) (secret calendar.Secret, err error) {
 	err = c.store.Update(ctx, func(tx Tx) error {
 		ch := &change{Tx: tx, now: time.Now().UTC().Truncate(time.Microsecond), keys: c.keys}
+		if err := ch.endTickets(subject); err != nil {
+			return err
+		}
 		text, err := ch.ticket(purpose, subject, signInLife)
 		secret = calendar.Secret(text)
 		return err

@@ -20,6 +20,9 @@ func TestSetupLinkWorksOnce(t *testing.T) {
 	require.NoError(t, err)
 	secret := must(c.SetupLink(t.Context()))(t)
 	assert.ErrorIs(t, c.CheckSetupLink(t.Context(), "forged"), control.ErrNotFound)
+	first := secret
+	secret = must(c.SetupLink(t.Context()))(t)
+	assert.ErrorIs(t, c.CheckSetupLink(t.Context(), first), control.ErrNotFound, "a newer link ends the older one")
 
 	// What is wrong with the form does not use the link up.
 	_, err = c.SetupByLink(t.Context(), secret, control.Company, "Acme", "not an address", "Ann", "")
@@ -41,6 +44,12 @@ func TestSessions(t *testing.T) {
 			assert.ErrorIs(t, err, control.ErrNotFound, "a link works once")
 			return s.Token
 		}
+		must(w.centre.CreateUser(t.Context(), w.admin, w.acme.ID, "bob@acme.example", "Bob"))(t)
+		older, other := must(w.centre.SignInLink(t.Context(), "ann@acme.example"))(t), must(w.centre.SignInLink(t.Context(), "bob@acme.example"))(t)
+		must(w.centre.SignInLink(t.Context(), "ann@acme.example"))(t)
+		_, err := w.centre.SignInByLink(t.Context(), older, "192.0.2.1")
+		assert.ErrorIs(t, err, control.ErrNotFound, "a newer link ends the older one")
+		must(w.centre.SignInByLink(t.Context(), other, "192.0.2.1"))(t)
 		is := func(token calendar.Secret) bool { _, err := w.centre.Session(t.Context(), token); return err == nil }
 
 		token := signIn()
@@ -66,7 +75,7 @@ func TestSessions(t *testing.T) {
 
 		link := must(w.centre.SignInLink(t.Context(), "ann@acme.example"))(t)
 		time.Sleep(time.Hour + time.Second)
-		_, err := w.centre.SignInByLink(t.Context(), link, "")
+		_, err = w.centre.SignInByLink(t.Context(), link, "")
 		assert.ErrorIs(t, err, control.ErrNotFound, "a link ends after an hour")
 		_, err = w.centre.SignInByEmail(t.Context(), "eve@acme.example", "")
 		assert.ErrorIs(t, err, control.ErrNotFound)

@@ -105,6 +105,20 @@ func (c *Centre) health(o Org, s System, providerPaused bool) health {
 	return h.paused(s)
 }
 
+// of is the state of a system in short.
+func (h *health) of(s System, now time.Time) SystemState {
+	st := SystemState{
+		ID: s.ID, Name: s.Name, Kind: s.Kind, Group: s.Group, Mailbox: s.Mailbox, Colour: h.colour, Why: h.why,
+		Alarms: len(h.alarms), Meetings: len(h.live.Room.Meetings), Next: next(h.live.Room.Meetings, now),
+	}
+	for _, m := range h.live.Room.Meetings {
+		if !m.Join.IsZero() {
+			st.Buttons++
+		}
+	}
+	return st
+}
+
 // onScreen reports whether the device has what the service last worked out, as
 // far as anybody knows.
 func (h *health) onScreen() bool { return h.live.Room.UpToDate && !h.live.Awaited }

@@ -19,8 +19,10 @@ type CSV struct {
 	// may be empty where the company has one provider.
 	Provider string
 	// Commit stores what the preview has shown. Nothing is stored if any line is
-	// wrong.
+	// wrong, but with SkipWrong.
 	Commit bool
+	// SkipWrong leaves wrong lines out and stores the others.
+	SkipWrong bool
 }
 
 // Import is what a table would change, or has changed.
@@ -93,7 +95,7 @@ func (c *Centre) ImportMailboxes(ctx context.Context, actor Actor, company strin
 	if err != nil {
 		return Import{}, c.deniedFirst(ctx, actor, company, err)
 	}
-	return runImport(ctx, c, actor, company, in.Commit, t, func(ch *change) (func(tableRow, *checks) (Mailbox, error), error) {
+	return runImport(ctx, c, actor, company, in, t, func(ch *change) (func(tableRow, *checks) (Mailbox, error), error) {
 		existing, err := all[Mailbox](ch, company)
 		if err != nil {
 			return nil, err
@@ -218,7 +220,7 @@ func (c *Centre) ImportSystems(ctx context.Context, actor Actor, company string,
 	if err != nil {
 		return Import{}, c.deniedFirst(ctx, actor, company, err)
 	}
-	return runImport(ctx, c, actor, company, in.Commit, t, func(ch *change) (func(tableRow, *checks) (System, error), error) {
+	return runImport(ctx, c, actor, company, in, t, func(ch *change) (func(tableRow, *checks) (System, error), error) {
 		o, err := get[Org](ch, company)
 		if err != nil {
 			return nil, err
@@ -343,7 +345,7 @@ func (c *Centre) ExportSystems(ctx context.Context, actor Actor, company string)
 
 // runImport goes through the lines of a table. Begin reads what is there and
 // returns what makes an object of a line, as it would be stored.
-func runImport[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, company string, commit bool, t *table, begin func(*change) (func(tableRow, *checks) (T, error), error)) (out Import, err error) {
+func runImport[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, company string, in CSV, t *table, begin func(*change) (func(tableRow, *checks) (T, error), error)) (out Import, err error) {
 	run := func(ch *change, store bool) error {
 		out = Import{Lines: []ImportLine{}, Ignored: t.ignored}
 		if _, err := actor.org(ch, company, Configure); err != nil {
@@ -386,7 +388,7 @@ func runImport[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, 
 			}
 			out.add(l)
 		}
-		if !store || out.Wrong > 0 {
+		if !store || out.Wrong > 0 && !in.SkipWrong {
 			return nil
 		}
 		for i := range changed {
@@ -397,7 +399,7 @@ func runImport[T any, P object[T]](ctx context.Context, c *Centre, actor Actor, 
 		out.Committed = true
 		return nil
 	}
-	if commit {
+	if in.Commit {
 		err = c.update(ctx, actor, company, func(ch *change) error { return run(ch, true) })
 	} else {
 		err = c.store.View(ctx, func(tx Tx) error { return run(&change{tx, actor, time.Now().UTC(), c.keys}, false) })

@@ -65,6 +65,15 @@ func TestImportMailboxes(t *testing.T) {
 	}, lines(in))
 	assert.False(t, in.Committed, "one wrong line stops all")
 	assert.Empty(t, must(w.centre.Mailboxes(t.Context(), w.admin, w.acme.ID, "", 10))(t).Items)
+	assert.False(t, must(w.centre.ImportMailboxes(t.Context(), w.admin, w.acme.ID, control.CSV{Data: bad, SkipWrong: true}))(t).Committed, "a preview stores nothing")
+
+	some := []byte("address,name\nz@acme.example,Zoo\nnobody,x\n")
+	in = must(w.centre.ImportMailboxes(t.Context(), w.admin, w.acme.ID, control.CSV{Data: some, Commit: true, SkipWrong: true}))(t)
+	assert.True(t, in.Committed)
+	assert.Equal(t, []string{"2 z@acme.example added", "3 nobody wrong address"}, lines(in))
+	zoo := must(w.centre.Mailboxes(t.Context(), w.admin, w.acme.ID, "", 10))(t).Items
+	require.Len(t, zoo, 1)
+	require.NoError(t, w.centre.Remove(t.Context(), w.admin, "mailbox", zoo[0].ID, zoo[0].Revision))
 
 	good := []byte("address;name;kind\na@acme.example;Árbol;room\nb@acme.example;\"=cmd|' /C calc'!A0\";person\n")
 	in = must(w.centre.ImportMailboxes(t.Context(), w.admin, w.acme.ID, control.CSV{Data: good, Commit: true}))(t)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,15 +87,7 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 	seen := 0 // buttons that are on a screen, not only worked out
 	for i, s := range f.systems {
 		h := c.health(f.org, s, f.paused(s))
-		st := SystemState{
-			ID: s.ID, Name: s.Name, Kind: s.Kind, Group: s.Group, Mailbox: s.Mailbox, Colour: h.colour, Why: h.why,
-			Alarms: len(h.alarms), Meetings: len(h.live.Room.Meetings), Next: next(h.live.Room.Meetings, now),
-		}
-		for _, m := range h.live.Room.Meetings {
-			if !m.Join.IsZero() {
-				st.Buttons++
-			}
-		}
+		st := h.of(s, now)
 		if h.onScreen() {
 			seen += st.Buttons
 		}
@@ -109,6 +102,42 @@ func (c *Centre) Overview(ctx context.Context, actor Actor, company string) (v O
 	v.Steps = f.steps(seen)
 	v.Ready = !slices.ContainsFunc(v.Steps, func(s Step) bool { return !s.Done && !s.Optional })
 	return v, nil
+}
+
+// SystemState says how one system is. It asks no calendar and no device.
+func (c *Centre) SystemState(ctx context.Context, actor Actor, system string) (SystemState, error) {
+	var s System
+	var o Org
+	paused := false
+	err := c.store.View(ctx, func(tx Tx) (err error) {
+		s, o, paused, err = systemFor(tx, actor, system)
+		return err
+	})
+	if err != nil {
+		return SystemState{}, err
+	}
+	h := c.health(o, s, paused)
+	return h.of(s, time.Now()), nil
+}
+
+// systemFor reads a system for somebody who may see its company, and whether its
+// provider is paused.
+func systemFor(tx Tx, actor Actor, system string) (s System, o Org, paused bool, err error) {
+	if s, err = get[System](tx, system); err != nil {
+		return s, o, false, err
+	}
+	if o, err = actor.org(tx, s.Company, ReadCompany); err != nil {
+		return s, o, false, err
+	}
+	m, err := get[Mailbox](tx, s.Mailbox)
+	if errors.Is(err, ErrNotFound) {
+		return s, o, false, nil
+	}
+	if err != nil {
+		return s, o, false, err
+	}
+	p, err := get[Provider](tx, m.Provider)
+	return s, o, p.Paused, err
 }
 
 // parts are what a company's state is judged by.

@@ -86,28 +86,14 @@ type ScreenNote struct {
 func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v SystemLive, err error) {
 	var o Org
 	paused := false
-	err = c.store.View(ctx, func(tx Tx) error {
-		if v.System, err = get[System](tx, system); err != nil {
-			return err
-		}
-		if o, err = actor.org(tx, v.System.Company, ReadCompany); err != nil {
-			return err
-		}
-		concealFrom(&v.System, actor, o)
-		m, err := get[Mailbox](tx, v.System.Mailbox)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		p, err := get[Provider](tx, m.Provider)
-		paused = p.Paused
+	err = c.store.View(ctx, func(tx Tx) (err error) {
+		v.System, o, paused, err = systemFor(tx, actor, system)
 		return err
 	})
 	if err != nil {
 		return SystemLive{}, err
 	}
+	concealFrom(&v.System, actor, o)
 	seen, err := c.subjects(ctx, actor, o, "system", v.System.ID, v.System.Name)
 	if err != nil {
 		return SystemLive{}, err

@@ -39,6 +39,34 @@ func (ch *change) ticket(purpose, subject string, life time.Duration) (string, e
 	return text, err
 }
 
+// endTickets ends the tickets for subject, and those whose time is up.
+func (ch *change) endTickets(subject string) error {
+	var after Cursor
+	for {
+		const page = 200
+		list, err := ch.List("ticket", "", after, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			after = Cursor{r.Key, r.ID}
+			var t ticket
+			if err := json.Unmarshal(r.Data, &t); err != nil {
+				return fmt.Errorf("ticket: %w", err)
+			}
+			if t.Subject != subject && ch.now.Before(t.Expires) {
+				continue
+			}
+			if err := ch.Delete("ticket", r.ID, r.Revision); err != nil {
+				return err
+			}
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
 // peekTicket returns what a ticket is for, and leaves it.
 func peekTicket(tx Tx, purpose, text string) (subject string, err error) {
 	r, err := tx.Get("ticket", hash(purpose+" "+text))

@@ -144,11 +144,26 @@ func find(name string) (command, bool) {
 }
 
 func printUsage(w io.Writer) {
-	fmt.Fprint(w, "otj puts Join buttons on the screens of meeting rooms.\n\n")
+	fmt.Fprint(w, "otj puts Join buttons on the screens of meeting rooms. New here? otj demo shows it, otj serve sets it up in a browser.\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  otj %-8s %-38s %s\n", c.name, c.usage, c.summary)
 	}
 	fmt.Fprint(w, "\notj COMMAND -h shows the options of a command. Exit status: 0 done, 1 the answer is no, 2 the call was wrong.\n")
+}
+
+// printFlags lists the flags of a command as this program writes them everywhere:
+// with two dashes.
+func printFlags(w io.Writer, fs *flag.FlagSet) {
+	fs.VisitAll(func(f *flag.Flag) {
+		value, text := flag.UnquoteUsage(f)
+		if value != "" {
+			value = " " + value
+		}
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+			text += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		fmt.Fprintf(w, "  --%s%s\n      %s\n", f.Name, value, strings.ReplaceAll(text, "\n", "\n      "))
+	})
 }
 
 // parse reads the flags of a command. Flags and other arguments may be mixed.
@@ -161,8 +176,7 @@ func parse(fs *flag.FlagSet, args []string, std stdio) (rest []string, status in
 		case errors.Is(err, flag.ErrHelp):
 			c, _ := find(fs.Name())
 			fmt.Fprintf(std.out, "usage: otj %s %s\n\n%s\n\n", c.name, c.usage, c.summary)
-			fs.SetOutput(std.out)
-			fs.PrintDefaults()
+			printFlags(std.out, fs)
 			return nil, done, false
 		case err != nil:
 			return nil, std.fail(wrong, "%s: %v; otj %s -h lists the options", fs.Name(), err, fs.Name()), false

@@ -41,6 +41,8 @@ func TestExitStatusAndMessages(t *testing.T) {
 		{"", wrong, "otj extract"},
 		{"help", done, "otj extract"},
 		{"help extract", done, "usage: otj extract"},
+		{"help replay", done, "  --against file\n      compare with"},
+		{"", wrong, "otj serve sets it up in a browser"},
 		{"help nosuch", wrong, `unknown command "nosuch"`},
 		{"nosuch", wrong, `unknown command "nosuch"`},
 		{"version", done, "otj "},

@@ -16,8 +16,8 @@ func replay(_ context.Context, args []string, std stdio) int {
 	asJSON := fs.Bool("json", false, "print JSON: a line for each event that is wrong or changes, then one with the totals")
 	var by ruleFlags
 	by.register(fs)
-	against := fs.String("against", "", "compare with the rules of `file`, and print which meetings would change; \"\" with -diff is the default rules")
-	diff := fs.Bool("diff", false, "print which meetings change from the default rules, or those of -against, to those of -rules")
+	against := fs.String("against", "", "compare with the rules of `file`, and print which meetings would change; \"\" with --diff is the default rules")
+	diff := fs.Bool("diff", false, "print which meetings change from the default rules, or those of --against, to those of --rules")
 	update := fs.Bool("update", false, "write the expectations that differ; read them before you keep them")
 	secrets := fs.Bool("show-secrets", false, "show passcodes, also those in links")
 	dirs, status, ok := parse(fs, args, std)

@@ -26,7 +26,11 @@ const localListen = "127.0.0.1:8080"
 
 func (s *source) register(flags *flag.FlagSet) {
 	flags.StringVar(&s.file, "config", "", "the configuration `FILE`")
-	flags.StringVar(&s.data, "data", "", "without --config: the `FOLDER` for the data, made if it is not there (default: one of the user's own)")
+	usual := "one of the user's own"
+	if dir, err := app.DataFolder(); err == nil {
+		usual = dir
+	}
+	flags.StringVar(&s.data, "data", "", "without --config: the `FOLDER` for the data, made if it is not there (default: "+usual+")")
 	flags.StringVar(&s.listen, "listen", localListen, "without --config: the `ADDRESS` of this machine to listen at")
 }
 
@@ -104,7 +108,11 @@ func serve(ctx context.Context, args []string, std stdio) int {
 	ended := start(ctx, a)
 	select {
 	case <-a.Up():
-		log.Info("serving", "config", from.file, "rooms", len(c.Rooms))
+		if from.local() {
+			log.Info("serving without a configuration file; the rooms are those of the control centre")
+		} else {
+			log.Info("serving", "config", from.file, "rooms", len(c.Rooms))
+		}
 		if err := welcome(ctx, a, std); err != nil {
 			log.Error("no link to set the control centre up", "error", err)
 		}

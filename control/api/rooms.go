@@ -81,12 +81,13 @@ func (s *Server) rooms() {
 			func(ctx context.Context, in *struct {
 				OrgInput
 				Body struct {
-					CSV      []byte `json:"csv" required:"true" doc:"The file"`
-					Provider string `json:"provider,omitempty" doc:"ID of the provider of mailboxes whose line names none"`
-					Commit   bool   `json:"commit,omitempty" doc:"Store it, if no line is wrong"`
+					CSV       []byte `json:"csv" required:"true" doc:"The file"`
+					Provider  string `json:"provider,omitempty" doc:"ID of the provider of mailboxes whose line names none"`
+					Commit    bool   `json:"commit,omitempty" doc:"Store it, if no line is wrong"`
+					SkipWrong bool   `json:"skip_wrong,omitempty" doc:"Leave wrong lines out and store the others"`
 				}
 			}) (*result[control.Import], error) {
-				v, err := t.read(ctx, actorOf(ctx), in.Org, control.CSV{Data: in.Body.CSV, Provider: in.Body.Provider, Commit: in.Body.Commit})
+				v, err := t.read(ctx, actorOf(ctx), in.Org, control.CSV{Data: in.Body.CSV, Provider: in.Body.Provider, Commit: in.Body.Commit, SkipWrong: in.Body.SkipWrong})
 				return &result[control.Import]{v}, err
 			})
 		o := op(http.MethodGet, "/orgs/{org}/"+t.plural+"/export", "export-"+t.plural, "The "+t.plural+" as a CSV table", tag, 200)

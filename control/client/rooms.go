@@ -155,10 +155,11 @@ func (c *Client) ImportSystems(ctx context.Context, org string, in control.CSV) 
 
 func (c *Client) table(ctx context.Context, org, plural string, in control.CSV) (control.Import, error) {
 	body := struct {
-		CSV      []byte `json:"csv"`
-		Provider string `json:"provider,omitempty"`
-		Commit   bool   `json:"commit,omitempty"`
-	}{in.Data, in.Provider, in.Commit}
+		CSV       []byte `json:"csv"`
+		Provider  string `json:"provider,omitempty"`
+		Commit    bool   `json:"commit,omitempty"`
+		SkipWrong bool   `json:"skip_wrong,omitempty"`
+	}{in.Data, in.Provider, in.Commit, in.SkipWrong}
 	return fetch[control.Import](ctx, c, http.MethodPost, inOrg(org, plural+"/import"), "", body)
 }
 

@@ -135,7 +135,7 @@ func (f *form) Label(name, key string) string {
 // sentence makes a sentence of what the Centre says about a field, which may be
 // one already: "is missing" becomes "Name is missing".
 func sentence(label, msg string) string {
-	for _, verb := range []string{"is ", "has ", "are ", "begins "} {
+	for _, verb := range []string{"is ", "has ", "are ", "begins ", "must "} {
 		if label != "" && strings.HasPrefix(msg, verb) {
 			return label + " " + msg
 		}

@@ -57,6 +57,8 @@ type preview struct {
 	Providers []option
 	Shown     []importLine
 	More      int
+	// Good is how many lines would change something.
+	Good int
 	// Data is the file in base64, for the form that commits: the encoding of the
 	// file has to survive.
 	Data string
@@ -85,7 +87,7 @@ func (c *Console) showImport(r *request, t table, f *form, in *control.Import, d
 		}
 	}
 	if in != nil {
-		p.Import, p.Data = *in, base64.StdEncoding.EncodeToString(data)
+		p.Import, p.Good, p.Data = *in, in.Added+in.Changed, base64.StdEncoding.EncodeToString(data)
 		lines := slices.Clone(in.Lines)
 		// What is wrong comes first: that is what somebody has to mend.
 		slices.SortStableFunc(lines, func(a, b control.ImportLine) int { return rank(a) - rank(b) })
@@ -118,7 +120,7 @@ func (c *Console) doImport(r *request, t table) error {
 		f.wrong("csv", text("imports.nothing"))
 		return c.showImport(r, t, f, nil, nil)
 	}
-	in, err := t.read(r.Context(), r.actor, r.org.ID, control.CSV{Data: data, Provider: f.get("provider"), Commit: f.get("commit") == "yes"})
+	in, err := t.read(r.Context(), r.actor, r.org.ID, control.CSV{Data: data, Provider: f.get("provider"), Commit: f.get("commit") == "yes", SkipWrong: f.get("skip") == "yes"})
 	switch {
 	case f.failed(err, ""):
 		return c.showImport(r, t, f, nil, nil)
@@ -126,6 +128,9 @@ func (c *Console) doImport(r *request, t table) error {
 		return err
 	case !in.Committed:
 		return c.showImport(r, t, f, &in, data)
+	}
+	if in.Wrong > 0 {
+		return r.redirect(r.path(t.page), "imports.done.some", in.Added, in.Changed, in.Wrong)
 	}
 	return r.redirect(r.path(t.page), "imports.done", in.Added, in.Changed)
 }

@@ -26,7 +26,7 @@ func TestImportMailboxesShowsWhatWouldHappen(t *testing.T) {
 	assert.Contains(t, b.at.text, "ignored: colour")
 	first := oneLine(b.at.Find("tbody tr").First().Text())
 	assert.Contains(t, first, "3not an address", "what is wrong comes first, with its line")
-	assert.Zero(t, b.at.Find("[name=commit]").Length())
+	assert.Equal(t, "Import the 1 other line only", oneLine(b.at.Find("main button").Text()), "there is no button for all lines")
 
 	b.follow("Try again with a mended file")
 	b.send("Show what would happen", map[string][]string{"csv": v("address;name\nnew@acme.example;<b>New</b>\nboard@acme.example;Board\n")})
@@ -37,6 +37,20 @@ func TestImportMailboxesShowsWhatWouldHappen(t *testing.T) {
 	b.send("Import", nil)
 	assert.Equal(t, "Imported: 1 added, 1 changed.", b.at.flash())
 	assert.Contains(t, b.at.text, "<b>New</b>")
+}
+
+func TestImportLeavesWrongLinesOut(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mailbox("board@acme.example")
+	b := w.signIn("ann@acme.example")
+	b.open("mailboxes/import")
+	b.send("Show what would happen", map[string][]string{"csv": v("address,name\nnot an address,X\n")})
+	assert.NotContains(t, b.at.text, "other line", "there is none")
+	b.follow("Try again with a mended file")
+	b.send("Show what would happen", map[string][]string{"csv": v("address,name\nnew@acme.example,New\nnot an address,X\n")})
+	b.send("Import the 1 other line only", nil)
+	assert.Equal(t, "Imported: 1 added, 0 changed. Left out as wrong: 1.", b.at.flash())
+	assert.Contains(t, b.at.text, "new@acme.example")
 }
 
 func TestImportOfAFileKeepsItsEncoding(t *testing.T) {

@@ -285,7 +285,14 @@ func (c *Console) showSystem(r *request, s control.System, f *form) error {
 	if err != nil {
 		return err
 	}
-	return r.show(page{Template: "system", Title: s.Name, Crumbs: []crumb{r.crumb("systems")}, Form: f, Data: v})
+	data := struct {
+		system
+		Now control.SystemState
+	}{system: v}
+	if data.Now, err = c.centre.SystemState(r.Context(), r.actor, s.ID); err != nil {
+		return err
+	}
+	return r.show(page{Template: "system", Title: s.Name, Crumbs: []crumb{r.crumb("systems")}, Form: f, Data: data})
 }
 
 func (c *Console) editSystem(r *request) error {

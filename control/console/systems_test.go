@@ -70,7 +70,9 @@ func TestCiscoSystem(t *testing.T) {
 	b.send("Save", map[string][]string{"name": v("Boardroom"), "take_over": v("on")})
 	assert.Equal(t, "Boardroom was saved.", b.at.flash())
 
+	assert.Contains(t, b.at.text, "no running service", "the page of a system says how it is right now")
 	b.send("Pause", nil)
+	assert.NotContains(t, b.at.text, "no running service")
 	assert.Contains(t, b.at.text, "It keeps what it shows")
 	b.send("Resume", nil)
 	b.send("Disable", nil)
