@@ -263,6 +263,20 @@ func TestSystemLive(t *testing.T) {
 	assert.Len(t, v.Sources, 1)
 	assert.Equal(t, control.Green, v.Colour)
 
+	// Before a device has answered nobody knows what it can dial.
+	cannot := func(st *control.LiveState) { st.Room.NoButton[0].Reason, st.Room.NoButton[0].Text = otj.CannotDial, "it cannot" }
+	w.live.set(s.ID, cannot)
+	assert.Equal(t, "it cannot", must(w.centre.SystemLive(t.Context(), w.admin, s.ID))(t).NoButton[0].Text)
+	for name, change := range map[string]func(*control.LiveState){
+		"never shown": func(st *control.LiveState) { st.Room.Shown = time.Time{} }, "has not called": func(st *control.LiveState) { st.Awaited = true },
+	} {
+		w.live.states[s.ID] = room(now)
+		w.live.set(s.ID, cannot)
+		w.live.set(s.ID, change)
+		assert.Contains(t, must(w.centre.SystemLive(t.Context(), w.admin, s.ID))(t).NoButton[0].Text, "it cannot; what it can dial is not known", name)
+	}
+	w.live.states[s.ID] = room(now)
+
 	weak := w.admin
 	weak.Scopes = []control.Action{control.ReadCompany}
 	v = must(w.centre.SystemLive(t.Context(), weak, s.ID))(t)

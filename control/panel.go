@@ -115,6 +115,13 @@ func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v 
 		titles[m.ID] = m.Title
 	}
 	v.NoButton, v.Skipped = notes(room.NoButton, titles), notes(room.Skipped, nil)
+	if v.Shown.IsZero() || v.Awaited {
+		for i := range v.NoButton {
+			if n := &v.NoButton[i]; n.Reason == otj.CannotDial {
+				n.Text += "; what it can dial is not known for certain before it has answered for the first time"
+			}
+		}
+	}
 	return v, nil
 }
 

@@ -92,7 +92,12 @@ func (c *Centre) Readiness(ctx context.Context, actor Actor, company string, pro
 // known are the findings that nobody has to be asked for.
 func (f *parts) known(report *reportRecord) (out []readiness.Finding) {
 	for _, t := range f.tenants {
-		out = append(out, readiness.Domain(t.Domain, t.State == TenantVerified, t.Challenge, t.Why))
+		d := readiness.Domain(t.Domain, t.State == TenantVerified, t.Challenge, t.Why)
+		if d.Result == readiness.Fail && !f.uses(t) {
+			d.Result = readiness.Warn // no room waits for it
+			d.Why += " No provider uses it."
+		}
+		out = append(out, d)
 	}
 	for _, p := range sorted(f.providers, func(p Provider) string { return p.Name }) {
 		if p.Kind == Microsoft365 {
@@ -120,6 +125,15 @@ func (f *parts) known(report *reportRecord) (out []readiness.Finding) {
 		}
 	}
 	return out
+}
+
+func (f *parts) uses(t Tenant) bool {
+	for _, p := range f.providers {
+		if p.Tenant == t.ID {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *parts) hasMailbox(address string) bool {
