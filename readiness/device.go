@@ -11,7 +11,8 @@ import (
 )
 
 // Device says what asking a device has shown: err is that of the attempt, nil if
-// it has answered.
+// it has answered. An error with a method CertificateFingerprint() string says
+// which certificate was not trusted.
 func Device(device string, err error) Finding {
 	f := Finding{Check: "device", Subject: device, Result: Pass, Why: "The device answers, and accepts the credentials."}
 	if err == nil {
@@ -25,6 +26,10 @@ func Device(device string, err error) Finding {
 	case errors.Is(err, otj.ErrCertificate):
 		f.Check, f.Why = "device-certificate", "The device's certificate is not the one that is trusted."
 		f.Fix = "If the device got a new certificate, take over its fingerprint. If not, something else answers at its address."
+		var shown interface{ CertificateFingerprint() string }
+		if errors.As(err, &shown) {
+			f.Fingerprint = shown.CertificateFingerprint()
+		}
 	case errors.Is(err, otj.ErrNotDevice):
 		f.Why, f.Fix = "Something answers at this address that is not such a device.", "Correct the address or the kind of the device."
 	case errors.Is(err, otj.ErrBusy):

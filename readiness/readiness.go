@@ -41,6 +41,10 @@ type Finding struct {
 	// xAPI command that does it.
 	Fix     string `json:"fix,omitempty"`
 	Command string `json:"command,omitempty"`
+	// Fingerprint is the SHA-256, in hexadecimal, of a certificate that a device has
+	// shown and that is not trusted: to be compared with what the device itself says
+	// of its certificate, and then to be pinned.
+	Fingerprint string `json:"fingerprint,omitempty"`
 }
 
 // Sort orders findings for people: the worst first, then by subject and check.

@@ -247,6 +247,13 @@ func TestCalendar(t *testing.T) {
 	assert.Equal(t, "Do this. The next request is allowed in 1m0s.", f.Fix, "the provider knows better")
 }
 
+// untrusted is an error about a certificate that says which.
+type untrusted struct{}
+
+func (untrusted) Error() string                  { return otj.ErrCertificate.Error() }
+func (untrusted) Unwrap() error                  { return otj.ErrCertificate }
+func (untrusted) CertificateFingerprint() string { return "ab12" }
+
 func TestDevice(t *testing.T) {
 	assert.Equal(t, readiness.Pass, readiness.Device("Fjord", nil).Result)
 	said := map[string]error{}
@@ -258,7 +265,9 @@ func TestDevice(t *testing.T) {
 		assert.NotContains(t, said, f.Fix, "%v has the remedy of %v", err, said[f.Fix])
 		said[f.Fix] = err
 	}
-	f := readiness.Device("Fjord", &otj.EndpointError{Op: "ask", Endpoint: "Fjord", Err: otj.ErrUnreachable, Fix: "Switch it on"})
+	f := readiness.Device("Fjord", &otj.EndpointError{Op: "ask", Endpoint: "Fjord", Err: untrusted{}})
+	assert.Equal(t, "ab12", f.Fingerprint)
+	f = readiness.Device("Fjord", &otj.EndpointError{Op: "ask", Endpoint: "Fjord", Err: otj.ErrUnreachable, Fix: "Switch it on"})
 	assert.Equal(t, "Switch it on.", f.Fix)
 
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

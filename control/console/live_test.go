@@ -179,6 +179,32 @@ func TestOverviewAndRoom(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, b.open("rooms/nothing").status)
 }
 
+func TestCertificateThatACheckHasShownIsPinned(t *testing.T) {
+	w, live, systems := newOffice(t, "Fjord")
+	print := strings.Repeat("ab", 32)
+	live.findings = []readiness.Finding{{Check: "device-certificate", Subject: "Fjord", Result: readiness.Fail, Why: "It is not trusted.", Fingerprint: print}}
+	b := w.signIn("ann@acme.example")
+	b.open("rooms/" + systems[0].ID)
+	b.send("Check the device", nil)
+	assert.NotContains(t, b.at.text, "Trust this certificate", "such a device is not called")
+
+	m := w.mailbox("cabin@acme.example")
+	s, err := w.centre.SaveSystem(t.Context(), w.ann, control.System{Company: w.acme.ID, Name: "Cabin", Kind: control.CiscoHTTPS, Mailbox: m.ID, Host: "192.0.2.7", User: "otj", Enabled: true})
+	require.NoError(t, err)
+	b.open("rooms/" + s.ID)
+	b.send("Check the device", nil)
+	b.send("Trust this certificate, and no other", map[string][]string{"fingerprint": v("")})
+	assert.Equal(t, http.StatusBadRequest, b.at.status, "no fingerprint would be trust in every authority")
+	b.open("rooms/" + s.ID)
+	b.send("Check the device", nil)
+	assert.Contains(t, b.at.Find("#checked").Text(), print, "it can be compared")
+	b.send("Trust this certificate, and no other", nil)
+	assert.Contains(t, b.at.flash(), "pinned", "%v", b.at.problems())
+	s, err = w.centre.System(t.Context(), w.ann, s.ID)
+	require.NoError(t, err)
+	assert.Equal(t, print, s.Fingerprint)
+}
+
 // What a device does not have is not called what is on its screen, and an error
 // is read once.
 func TestRoomWhoseDeviceIsBehind(t *testing.T) {

@@ -20,6 +20,7 @@ func (c *Console) systemRoutes() {
 	c.inOrg("POST /o/{org}/systems/{id}/enabled", control.Configure, c.enableSystem)
 	c.inOrg("POST /o/{org}/systems/{id}/paused", control.Configure, c.pauseSystem)
 	c.inOrg("POST /o/{org}/systems/{id}/password", control.Configure, c.setSystemPassword)
+	c.inOrg("POST /o/{org}/systems/{id}/fingerprint", control.Configure, c.pinCertificate)
 	c.inOrg("GET /o/{org}/systems/{id}/credentials", control.Configure, c.askCredentials)
 	c.inOrg("POST /o/{org}/systems/{id}/credentials", control.Configure, c.newCredentials)
 	c.inOrg("GET /o/{org}/systems/{id}/setup", control.Configure, c.systemSetup)
@@ -396,6 +397,27 @@ func (c *Console) setSystemPassword(r *request) error {
 		key = "systems.password.gone"
 	}
 	return r.redirect(r.path("systems", s.ID), key, s.Name)
+}
+
+// pinCertificate trusts the certificate that a check has shown, and no other.
+func (c *Console) pinCertificate(r *request) error {
+	s, err := c.findSystem(r)
+	if err != nil {
+		return err
+	}
+	f, changed := r.sent(), s
+	if f.get("fingerprint") == "" {
+		return errForm // it would trust what the server trusts
+	}
+	changed.Revision, changed.Fingerprint = f.revision(), f.get("fingerprint")
+	_, err = c.centre.SaveSystem(r.Context(), r.actor, changed)
+	switch {
+	case f.failed(err, ""):
+		return c.showSystem(r, s, f)
+	case err != nil:
+		return err
+	}
+	return r.redirect(r.path("rooms", s.ID), "systems.pinned", s.Name)
 }
 
 func (c *Console) askCredentials(r *request) error {

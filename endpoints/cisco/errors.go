@@ -58,7 +58,14 @@ type fault struct {
 	fix   string
 	after time.Duration
 	cause error // may be nil
+	// fingerprint is that of a certificate which is not trusted.
+	fingerprint string
 }
+
+// CertificateFingerprint returns the SHA-256 of the certificate that was not
+// trusted, as Options.Fingerprint takes it, and "" for other faults. Callers find
+// the method with [errors.As].
+func (f *fault) CertificateFingerprint() string { return f.fingerprint }
 
 func (f *fault) Error() string {
 	s := f.kind.Error()
@@ -88,10 +95,13 @@ const (
 	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
 )
 
-// errPinned is a certificate with another fingerprint.
+// errPinned is a certificate with another fingerprint, or none.
 type errPinned struct{ got string }
 
 func (e *errPinned) Error() string {
+	if e.got == "" {
+		return "the device has shown no certificate"
+	}
 	return "the certificate has the SHA-256 fingerprint " + e.got + ", which is not the pinned one"
 }
 
@@ -110,10 +120,11 @@ func networkFault(ctx context.Context, err error) error {
 	)
 	switch {
 	case errors.As(err, &pinned):
-		return &fault{kind: otj.ErrCertificate, text: pinned.Error(), fix: fixCert, cause: err}
+		return &fault{kind: otj.ErrCertificate, text: pinned.Error(), fix: fixCert, cause: err, fingerprint: pinned.got}
 	case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0:
-		return &fault{kind: otj.ErrCertificate, cause: err, fix: fixCert,
-			text: fmt.Sprintf("%s; its SHA-256 fingerprint is %s", clean(verify.Err.Error()), FingerprintOf(verify.UnverifiedCertificates[0]))}
+		got := FingerprintOf(verify.UnverifiedCertificates[0])
+		return &fault{kind: otj.ErrCertificate, cause: err, fix: fixCert, fingerprint: got,
+			text: fmt.Sprintf("%s; its SHA-256 fingerprint is %s", clean(verify.Err.Error()), got)}
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
 		return &fault{kind: otj.ErrCertificate, text: clean(err.Error()), fix: fixCert, cause: err}
 	case errors.As(err, &record):

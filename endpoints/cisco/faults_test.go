@@ -88,7 +88,18 @@ func TestCertificateByAuthority(t *testing.T) {
 	d := start(t, nil)
 	ep, err := cisco.New(d.Addr(), password(d), nil)
 	require.NoError(t, err)
-	assert.ErrorIs(t, ep.Show(t.Context(), nil), otj.ErrCertificate, "an authority that nobody knows")
+	err = ep.Show(t.Context(), nil)
+	assert.ErrorIs(t, err, otj.ErrCertificate, "an authority that nobody knows")
+	var shown interface{ CertificateFingerprint() string }
+	require.ErrorAs(t, err, &shown)
+	assert.Equal(t, d.Fingerprint(), shown.CertificateFingerprint(), "what is to be pinned")
+	ep, err = cisco.New(d.Addr(), password(d), &cisco.Options{Fingerprint: shown.CertificateFingerprint()})
+	require.NoError(t, err)
+	require.NoError(t, ep.Show(t.Context(), nil))
+	d.RenewCertificate()
+	err = ep.Show(t.Context(), someMeetings(1))
+	require.ErrorAs(t, err, &shown)
+	assert.Equal(t, d.Fingerprint(), shown.CertificateFingerprint(), "the new one")
 }
 
 func TestForeignBookings(t *testing.T) {
