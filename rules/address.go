@@ -68,8 +68,8 @@ func redactLink(uri string) string {
 // conference and the tenant of a Teams meeting.
 var dottedHosts = []string{"m.webex.com", "t.plcm.vc", "teams.bjn.vc"}
 
-// redactSIP hides what follows the first dot of an address whose user part
-// begins with a number: "123.456@zoomcrc.com". Parameters go too.
+// redactSIP hides what follows the number that the user part of an address
+// begins with: "123.456@zoomcrc.com". The values of parameters go too.
 func redactSIP(uri string) string {
 	scheme, rest, _ := strings.Cut(uri, ":")
 	user, host, ok := strings.Cut(rest, "@")
@@ -77,7 +77,17 @@ func redactSIP(uri string) string {
 		return uri
 	}
 	host, _, _ = strings.Cut(host, "?")
-	name, _, _ := strings.Cut(host, ";")
+	name, params, _ := strings.Cut(host, ";")
+	host = name
+	for p := range strings.SplitSeq(params, ";") {
+		switch key, _, _ := strings.Cut(p, "="); {
+		case p == "":
+		case strings.EqualFold(key, "transport"), !strings.Contains(p, "="):
+			host += ";" + p
+		default: // an administrator's rule may put a passcode there
+			host += ";" + key + "=" + redactedText
+		}
+	}
 	if name, password, ok := strings.Cut(user, ":"); ok && password != "" {
 		return scheme + ":" + name + ":" + redactedText + "@" + host
 	}
@@ -86,11 +96,36 @@ func redactSIP(uri string) string {
 			return scheme + ":" + user + "@" + host
 		}
 	}
-	id, more, ok := strings.Cut(user, ".")
-	if !ok || id == "" || strings.Trim(id, "0123456789") != "" || more == "" {
-		return scheme + ":" + user + "@" + host
+	return scheme + ":" + redactUser(user) + "@" + host
+}
+
+// separators stand between a number and a passcode in the user part of a SIP
+// address.
+const separators = ".#*-_,~+;"
+
+// redactUser hides what stands with a number in the user part of a SIP address.
+// The number comes first, except where an administrator's rule has it after a
+// short passcode. Names that do not begin with a number, as in "ada.room", stay,
+// unless it is a number that follows "#" or "*".
+func redactUser(user string) string {
+	plus := ""
+	if strings.HasPrefix(user, "+") { // an international number
+		plus, user = "+", user[1:]
 	}
-	return scheme + ":" + id + "." + redactedText + "@" + host
+	i := strings.IndexAny(user, separators)
+	if i <= 0 || i == len(user)-1 {
+		return plus + user
+	}
+	const number = 8 // as many digits as the numbers of meetings have, and few passcodes
+	first, rest := user[:i], user[i+1:]
+	last := rest[strings.LastIndexAny(rest, separators)+1:]
+	if (len(first) < number || !isDigits(first)) && len(last) >= number && isDigits(last) && (isDigits(first) || strings.ContainsAny(user, "#*")) {
+		return plus + redactedText + user[len(user)-len(last)-1:]
+	}
+	if !isDigits(first) {
+		return plus + user
+	}
+	return plus + first + user[i:i+1] + redactedText
 }
 
 // ParseAddress returns the address that a URI is, by its scheme; the zero

@@ -33,7 +33,9 @@ func (h *hidden) at(s string, pos int) bool {
 			if strings.HasPrefix(rest, "<!--[if") || strings.HasPrefix(rest, "<!-- [if") {
 				continue
 			}
-			end = "-->"
+			h.from, h.to = i, commentEnd(s, i)
+			h.upto = h.to
+			continue
 		case hasPrefixFold(rest, "<script"):
 			end = "</script"
 		case hasPrefixFold(rest, "<style"):
@@ -47,7 +49,28 @@ func (h *hidden) at(s string, pos int) bool {
 	return h.from <= pos && pos < h.to
 }
 
-// indexFold finds end, which begins with "<" or "-", from an offset on, without
+// commentEnd returns the offset after the comment at i: after "-->", also that of
+// "<!-->", or "--!>", which browsers take for the same; len(s) if there is none.
+func commentEnd(s string, i int) int {
+	for k := i + 2; ; k += 2 {
+		e := strings.Index(s[k:], "--")
+		if e < 0 {
+			return len(s)
+		}
+		k += e
+		for k+2 < len(s) && s[k+2] == '-' {
+			k++ // any number of them
+		}
+		switch {
+		case strings.HasPrefix(s[k+2:], ">"):
+			return k + 3
+		case strings.HasPrefix(s[k+2:], "!>") && k > i+3:
+			return k + 4
+		}
+	}
+}
+
+// indexFold finds end, which begins with "<", from an offset on, without
 // regard to case; len(s) if it is not there.
 func indexFold(s, end string, from int) int {
 	for i := from; ; i++ {

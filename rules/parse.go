@@ -100,10 +100,10 @@ func parse(name string, data []byte, opts *Options) ([]Rule, []Finding) {
 	if err != nil {
 		return nil, findings(err)
 	}
+	if doc.Has("/objects") || doc.Has("/meeting_type") || doc.Has("/0/meeting_type") {
+		return parsePexip(doc, opts)
+	}
 	if doc.Kind() == '{' {
-		if doc.Has("/objects") || doc.Has("/meeting_type") {
-			return parsePexip(doc, opts)
-		}
 		return nil, findings(doc.Errorf("", "a rule file is a list of rules: [ {…}, {…} ]"))
 	}
 	var list []Rule

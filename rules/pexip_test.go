@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -77,6 +78,12 @@ func TestImportPexip(t *testing.T) {
 	assert.Equal(t, "y", list[0].Name)
 	_, _, err = rules.ImportPexip("p", []byte(two), "4")
 	require.ErrorContains(t, err, `no rule of the profile "4"`)
+
+	for name, data := range map[string]string{"page": `{"meta": {"total_count": 1}, "objects": [%s]}`, "list": `[%s]`, "one": `%s`} {
+		list, err := rules.Parse("p.json", fmt.Appendf(nil, data, `{"name": "b", "priority": 9, "meeting_type": "zoom"}`))
+		require.NoError(t, err, name)
+		assert.Len(t, list, 1, "a rule file may be what the API returns: %s", name)
+	}
 
 	late, _, err := rules.ImportPexip("p", []byte(`[{"name": "b", "priority": 9, "meeting_type": "zoom"}, {"name": "a", "priority": 2, "meeting_type": "webex"}]`), "")
 	require.NoError(t, err)

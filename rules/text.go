@@ -309,10 +309,7 @@ func (t *screen) tag(s string, i int) int {
 		}
 	}
 	if strings.HasPrefix(rest, "<!--") {
-		end := len(s)
-		if e := strings.Index(rest[2:], "-->"); e >= 0 {
-			end = i + 2 + e + 3
-		}
+		end := commentEnd(s, i)
 		// The content of a conditional comment is shown by Outlook.
 		if !strings.HasPrefix(rest, "<!--[if") && !strings.HasPrefix(rest, "<!-- [if") {
 			t.hidden = append(t.hidden, i, end)

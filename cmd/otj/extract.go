@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/calendar/invite"
 	"github.com/onetouchjoin/onetouchjoin/rules"
 	"github.com/onetouchjoin/onetouchjoin/rules/rulestest"
@@ -23,6 +24,7 @@ type extracted struct {
 	File    string          `json:"file"`
 	UID     string          `json:"uid,omitempty"`
 	Subject string          `json:"subject,omitempty"`
+	Private bool            `json:"private,omitempty"` // the organizer does not want the subject seen
 	Start   string          `json:"start,omitempty"` // RFC 3339
 	End     string          `json:"end,omitempty"`
 	Join    *rulestest.Want `json:"join"` // with passcodes
@@ -70,7 +72,7 @@ func extract(_ context.Context, args []string, std stdio) int {
 
 func extractOne(engine *rules.Engine, file string, item *invite.Item) extracted {
 	ev := &item.Event
-	line := extracted{File: file, UID: ev.UID, Subject: ev.Subject, Start: rfc3339(ev.Start), End: rfc3339(ev.End)}
+	line := extracted{File: file, UID: ev.UID, Subject: ev.Subject, Private: ev.Sensitivity != calendar.Normal, Start: rfc3339(ev.Start), End: rfc3339(ev.End)}
 	if item.Err != nil {
 		line.Reason = item.Err.Error()
 		return line
@@ -113,6 +115,9 @@ func printExtracted(w io.Writer, line extracted) {
 	title := line.Subject
 	if title == "" {
 		title = "(no subject)"
+	}
+	if line.Private {
+		title += " (private)"
 	}
 	fmt.Fprintf(w, "%s: %s\n", printable(line.File), printable(title))
 	if line.Start != "" {

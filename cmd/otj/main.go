@@ -1,7 +1,8 @@
 // Command otj puts Join buttons on the screens of meeting rooms, and shows how
 // it decides.
 //
-// Exit status: 0 done, 1 the answer is no, 2 the call was wrong.
+// Exit status: 0 done, 1 a check failed or a file could not be read, 2 the call
+// was wrong.
 package main
 
 import (
@@ -148,7 +149,7 @@ func printUsage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  otj %-8s %-38s %s\n", c.name, c.usage, c.summary)
 	}
-	fmt.Fprint(w, "\notj COMMAND -h shows the options of a command. Exit status: 0 done, 1 the answer is no, 2 the call was wrong.\n")
+	fmt.Fprint(w, "\notj COMMAND -h shows the options of a command. Exit status: 0 done, 1 a check failed or a file could not be read, 2 the call was wrong.\n")
 }
 
 // printFlags lists the flags of a command as this program writes them everywhere:

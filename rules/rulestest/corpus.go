@@ -86,7 +86,8 @@ type File struct {
 
 // Event is one event of a corpus with what was found and what was expected.
 type Event struct {
-	// Index is the event's place in its file, from 0, and Subject its subject.
+	// Index is the event's place in its file, from 0, and Subject its subject,
+	// without passcodes; "(private)" for events that are not for everybody.
 	Index   int
 	Subject string
 	// Got is what the rules found, nil for nothing; Why then says why.
@@ -228,8 +229,9 @@ func runFile(corpus fs.FS, name string, e *rules.Engine) File {
 		return f
 	}
 	for i := range events {
-		ev := Event{Index: i, Subject: events[i].Subject, Want: wants[i], event: &events[i]}
+		ev := Event{Index: i, Want: wants[i], event: &events[i]}
 		ev.Got, ev.Why = find(e, ev.event)
+		ev.Subject = subject(ev.event, ev.Got, ev.Want)
 		ev.Diffs = diffs(ev.Got, ev.Want)
 		f.Events = append(f.Events, ev)
 	}
@@ -301,10 +303,27 @@ func diffs(got, want *Want) []string {
 	g := got.members()
 	for i, w := range want.members() {
 		if w[1] != "" && w[1] != g[i][1] {
-			out = append(out, fmt.Sprintf("%s is %q, want %q", w[0], hide(got, want).Replace(redacted(w[0], g[i][1])), hide(got, want).Replace(redacted(w[0], w[1]))))
+			is, wanted := hide(got, want).Replace(redacted(w[0], g[i][1])), hide(got, want).Replace(redacted(w[0], w[1]))
+			switch {
+			case w[0] == "passcode" && is != "":
+				out = append(out, "passcode is another one")
+			case is == wanted:
+				out = append(out, fmt.Sprintf("%s is %q, with another passcode", w[0], is))
+			default:
+				out = append(out, fmt.Sprintf("%s is %q, want %q", w[0], is, wanted))
+			}
 		}
 	}
 	return out
+}
+
+// subject is what a report calls an event: reports are read by more people than
+// the corpus.
+func subject(ev *calendar.Event, found ...*Want) string {
+	if ev.Sensitivity != calendar.Normal {
+		return "(private)"
+	}
+	return hide(found...).Replace(ev.Subject)
 }
 
 // hide takes the passcodes of expectations out of a text, wherever a rule has
@@ -380,7 +399,7 @@ func (r *Report) score() {
 type Change struct {
 	File    string
 	Index   int
-	Subject string
+	Subject string // as that of Event
 	// Old and New are the two answers; nil is none.
 	Old, New *Want
 	// What lists the members that change.
@@ -408,7 +427,7 @@ func Diff(corpus fs.FS, before, after *rules.Engine) ([]Change, error) {
 			a, _ := find(before, &events[i])
 			b, _ := find(after, &events[i])
 			if what := changes(a, b); len(what) > 0 {
-				out = append(out, Change{name, i, events[i].Subject, a, b, what})
+				out = append(out, Change{name, i, subject(&events[i], a, b), a, b, what})
 			}
 		}
 	}
@@ -443,7 +462,15 @@ func changes(a, b *Want) []string {
 	old := a.members()
 	for i, m := range b.members() {
 		if m[1] != old[i][1] {
-			out = append(out, fmt.Sprintf("%s: %q becomes %q", m[0], hide(a, b).Replace(redacted(m[0], old[i][1])), hide(a, b).Replace(redacted(m[0], m[1]))))
+			was, is := hide(a, b).Replace(redacted(m[0], old[i][1])), hide(a, b).Replace(redacted(m[0], m[1]))
+			switch {
+			case was != is:
+				out = append(out, fmt.Sprintf("%s: %q becomes %q", m[0], was, is))
+			case m[0] == "passcode":
+				out = append(out, "passcode: becomes another one")
+			default:
+				out = append(out, fmt.Sprintf("%s: %q gets another passcode", m[0], is))
+			}
 		}
 	}
 	return out

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/onetouchjoin/onetouchjoin/calendar"
 )
 
 func TestRedacted(t *testing.T) {
@@ -26,4 +28,17 @@ func TestPasscodesOfMatchesAreHidden(t *testing.T) {
 		assert.NotContains(t, d, "482913")
 	}
 	assert.Len(t, diffs(got, want), 2)
+
+	// What looks the same once it is redacted is not said to differ from itself.
+	other := &Want{Service: "zoom", Dial: "sip:81234567890.111222@gw.example", URI: "https://gw.example/j", Passcode: "111222"}
+	want.Dial = "sip:81234567890.482913@gw.example"
+	assert.Equal(t, []string{`dial is "sip:81234567890.[redacted]@gw.example", with another passcode`, "passcode is another one"}, diffs(other, want))
+	assert.Equal(t, []string{`dial: "sip:81234567890.[redacted]@gw.example" gets another passcode`, "passcode: becomes another one"}, changes(want, other))
+}
+
+// Reports are read by more people than the corpus.
+func TestSubjectsInReports(t *testing.T) {
+	found := &Want{Passcode: "482913"}
+	assert.Equal(t, "Budget [redacted]", subject(&calendar.Event{Subject: "Budget 482913"}, nil, found))
+	assert.Equal(t, "(private)", subject(&calendar.Event{Subject: "Budget", Sensitivity: calendar.Confidential}))
 }
