@@ -53,6 +53,14 @@ type Watcher interface {
 	Watch(ctx context.Context, wake func()) error
 }
 
+// Caller is an Endpoint whose device fetches its meetings.
+type Caller interface {
+	// LastCall returns when the device last asked for its meetings, in UTC, and what
+	// it called itself then. Both are zero if it has not since the endpoint was made.
+	// It does no I/O.
+	LastCall() (when time.Time, agent string)
+}
+
 // Alarmer is an Endpoint that knows of conditions which an administrator should
 // see although Show succeeds.
 type Alarmer interface {

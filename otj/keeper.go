@@ -24,6 +24,11 @@ type keeper struct {
 	room    Room
 	feeds   []*feed
 	retired bool // the room is gone: the device is cleared
+	// left says that a device which cannot be cleared is left alone: its room has
+	// another one, and it was never reached. Its address was wrong, as far as anybody
+	// knows.
+	left    bool
+	met     bool // the device has shown something of ours, also before this process
 	forced  bool // Show although nothing has changed, and at once
 	pleaded bool // the device itself has asked for that
 	status  RoomStatus
@@ -65,14 +70,17 @@ func (k *keeper) set(room Room, feeds []*feed) {
 		}
 		k.moved = k.moved || k.retired || slices.ContainsFunc(k.feeds, lost)
 	}
-	k.room, k.feeds, k.retired = room, feeds, false
+	k.room, k.feeds, k.retired, k.left = room, feeds, false, false
 	k.alarms.set(AlarmNotCleared, "")
 	k.ask()
 }
 
-func (k *keeper) retire() {
+// retire makes the keeper clear the device of a room that is gone; names are those
+// of the rooms that are left.
+func (k *keeper) retire(names map[string]bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.left = names[k.room.Name] && !k.met
 	if !k.retired {
 		k.retired, k.feeds = true, nil
 		k.forced = true
@@ -123,6 +131,9 @@ func (k *keeper) run(ctx context.Context) {
 	state, err := k.svc.opts.Store.Load(ctx, k.storeKey())
 	k.stored(err)
 	k.state = state
+	k.mu.Lock()
+	k.met = k.met || state.Digest != ""
+	k.mu.Unlock()
 	k.endpoint = k.current().room.Endpoint
 	if state.Digest != "" {
 		k.reassert = state.ShownAt.Add(vary(k.svc.opts.Reassert))
@@ -194,6 +205,9 @@ func (k *keeper) step(ctx context.Context) (next time.Time, done bool) {
 		k.show(ctx, c, meetings, sum)
 	}
 	switch {
+	case k.state.Digest != sum && k.leave():
+		k.svc.opts.Logger.Info("the room has another device; the one before was never reached, and is left alone", "room", c.room.Name)
+		return next, true
 	case k.state.Digest != sum: // it has failed
 		next = earlier(next, k.retryAt)
 	case c.retired:
@@ -205,6 +219,13 @@ func (k *keeper) step(ctx context.Context) (next time.Time, done bool) {
 		next = earlier(next, k.reassert)
 	}
 	return next, false
+}
+
+// leave reports whether the device is left alone.
+func (k *keeper) leave() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.retired && k.left
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -402,14 +423,17 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 	changed := k.state.Digest != sum
 	k.state = State{Digest: sum, ShownAt: k.shownAt.UTC()}
 	k.stored(k.svc.opts.Store.Save(ctx, c.room.key(), k.state))
-	if changed {
-		log.Info("device was given its meetings", "meetings", len(meetings)) // one that fetches them may still have to
+	if _, fetches := c.room.Endpoint.(Caller); changed && fetches {
+		log.Info("meetings are ready for the device to fetch", "meetings", len(meetings))
+	} else if changed {
+		log.Info("device was given its meetings", "meetings", len(meetings))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, code := range deviceAlarms {
 		k.alarms.set(code, "")
 	}
+	k.met = true
 	k.status.Error, k.status.NextTry = "", time.Time{}
 	k.status.Shown, k.status.UpToDate = k.state.ShownAt, !k.forced
 	if changed {

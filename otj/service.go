@@ -99,9 +99,9 @@ func (s *Service) Set(rooms []Room) error {
 		subs    []*keeper
 	}
 	needed := map[Source]*needs{}
-	keys := map[string]bool{}
+	keys, names := map[string]bool{}, map[string]bool{}
 	for i := range rooms {
-		keys[rooms[i].key()] = true
+		keys[rooms[i].key()], names[rooms[i].Name] = true, true
 	}
 	// An endpoint has one keeper, whatever its room and device are called now.
 	left := map[Endpoint]*keeper{}
@@ -165,7 +165,7 @@ func (s *Service) Set(rooms []Room) error {
 	}
 	for key, k := range s.keepers {
 		if !keys[key] {
-			k.retire()
+			k.retire(names)
 		}
 	}
 	for src, f := range s.feeds {

@@ -156,6 +156,38 @@ func TestServiceRemovedRoomIsClearedOrSaysSo(t *testing.T) {
 	})
 }
 
+// An address that was wrong is not called for ever once it is mended.
+func TestServiceDeviceThatWasNeverReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cal, wrong, right := newCalendars(), endpointtest.NewScreen(nil), endpointtest.NewScreen(nil)
+		cal.set("mb", nil, meeting("one", 10*time.Hour))
+		room := func(b *bench, device string, e otj.Endpoint) []otj.Room {
+			r := b.room("room", e, "mb")
+			r.Device = device
+			return []otj.Room{r}
+		}
+		wrong.Unplug()
+		b := start(t, cal, nil, func(b *bench) []otj.Room { return room(b, "wrong", wrong) })
+		require.NoError(t, b.svc.Set(room(b, "right", right)))
+		after(time.Minute)
+		assert.Equal(t, "one", titles(right))
+		require.Len(t, b.svc.Status().Rooms, 1)
+		assert.Empty(t, b.alarms("room"))
+
+		// One that was reached is cleared, however long that takes.
+		right.Unplug()
+		wrong.Plug()
+		require.NoError(t, b.svc.Set(room(b, "other", wrong)))
+		after(time.Minute)
+		require.Len(t, b.svc.Status().Rooms, 2)
+		right.Plug()
+		after(10 * time.Minute)
+		assert.Equal(t, "", titles(right))
+		require.Len(t, b.svc.Status().Rooms, 1)
+		b.stop()
+	})
+}
+
 func TestServiceDeviceReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cal, old, anew := newCalendars(), endpointtest.NewScreen(nil), endpointtest.NewScreen(nil)

@@ -39,6 +39,10 @@ type RoomStatus struct {
 	Changed  time.Time `json:"changed,omitzero"`
 	UpToDate bool      `json:"up_to_date"`
 	NextTry  time.Time `json:"next_try,omitzero"`
+	// LastCall is when a device that fetches its meetings last did, and Awaited says
+	// that it has not since the endpoint was made: nobody knows what it shows.
+	LastCall time.Time `json:"last_call,omitzero"`
+	Awaited  bool      `json:"awaited,omitempty"`
 	// Error is that of the last Show, empty if it succeeded.
 	Error string `json:"error,omitempty"`
 
@@ -159,6 +163,13 @@ func (k *keeper) snapshot() RoomStatus {
 			}
 			all[code] = a
 		}
+	}
+	if c, ok := room.Endpoint.(Caller); ok {
+		err := k.svc.guard("the adapter of the device", func() error {
+			st.LastCall, _ = c.LastCall()
+			return nil
+		})
+		st.Awaited = err == nil && st.LastCall.IsZero()
 	}
 	st.Alarms = all.sorted()
 	if a, ok := room.Endpoint.(Alarmer); ok {

@@ -14,7 +14,7 @@ import (
 // it has answered. An error with a method CertificateFingerprint() string says
 // which certificate was not trusted.
 func Device(device string, err error) Finding {
-	f := Finding{Check: "device", Subject: device, Result: Pass, Why: "The device answers, and accepts the credentials."}
+	f := Finding{Check: "device", Subject: device, Result: Pass, Why: "The device answers and accepts the credentials. Whether it takes meetings is seen when it is given some."}
 	if err == nil {
 		return f
 	}

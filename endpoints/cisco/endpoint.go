@@ -27,6 +27,8 @@ const (
 	AlarmTeams = "teams-rooms-mode"
 	// AlarmNoButton: the device cannot dial an address that it could before.
 	AlarmNoButton = "address-not-dialable"
+	// AlarmFeedback: the device cannot tell of changes by its HttpFeedback.
+	AlarmFeedback = "feedback-failed"
 )
 
 // Endpoint is a device that is given its meetings by calls of its API. Make one

@@ -209,6 +209,25 @@ func TestCheckAndApply(t *testing.T) {
 	assert.Equal(t, cisco.FindingConfig, found[0].Code)
 }
 
+// Who looks at a device before the service runs learns that it will be left alone.
+func TestCheckFindsBookingsOfOthers(t *testing.T) {
+	d := start(t, nil)
+	d.SetConfig("Provisioning/Mode", "TMS")
+	d.WriteForeign()
+	before := d.Bookings()
+	found, err := endpoint(t, d, nil).Check(t.Context(), cisco.WayHTTPS)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	assert.Equal(t, cisco.FindingForeign, found[0].Code)
+	assert.Contains(t, found[0].Text, "TMS")
+	assert.Equal(t, before, d.Bookings(), "Check changes nothing")
+	ep := endpoint(t, d, nil)
+	ep.TakeOver()
+	found, err = ep.Check(t.Context(), cisco.WayHTTPS)
+	require.NoError(t, err)
+	assert.Empty(t, found, "they are to be replaced")
+}
+
 func TestCheckOfTheClock(t *testing.T) {
 	d := start(t, nil)
 	codes := func() (out []string) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/internal/roomos"
 )
@@ -34,6 +35,9 @@ type hook struct {
 
 // tmsSlot is the slot of HttpFeedback that TMS uses.
 const tmsSlot = 3
+
+// firstLook is when a slot is looked at for the first time.
+const firstLook = 30 * time.Second
 
 // feedbackExpressions are what the device is asked to tell of.
 var feedbackExpressions = []string{"/Event/Bookings", "/Event/BootEvent", "/Event/CallSuccessful", "/Event/CallDisconnect", "/Status/Standby/State",
@@ -103,8 +107,11 @@ func (f *Feedback) watch(ctx context.Context, e *Endpoint, slot int, changed fun
 	}
 	defer e.do(context.WithoutCancel(ctx), command{name: "HttpFeedback Deregister", args: args[:1]}) //nolint:errcheck // the device may be gone
 	changed()
-	for {
-		tick, cancel := context.WithTimeout(ctx, e.opts.Poll)
+	defer e.alarm(AlarmFeedback, "")
+	// The first look comes soon: what the device was told to post meanwhile has
+	// arrived, or it cannot reach us.
+	for wait := min(firstLook, e.opts.Poll); ; wait = e.opts.Poll {
+		tick, cancel := context.WithTimeout(ctx, wait)
 		select {
 		case <-h.changed:
 			changed()
@@ -119,12 +126,15 @@ func (f *Feedback) watch(ctx context.Context, e *Endpoint, slot int, changed fun
 		case err != nil:
 			return err
 		case strings.EqualFold(state, "Failed"):
+			e.alarm(AlarmFeedback, "%s cannot tell of changes: its HttpFeedback to %s has failed (slot %d), so it is only looked at every %v. See whether the device reaches that address and trusts its certificate", e.opts.Name, f.base, slot, e.opts.Poll)
 			if err := e.do(ctx, command{name: "HttpFeedback Enable", args: args[:1]}); err != nil {
 				return err
 			}
 			changed() // something may have been missed
 		case state == "":
 			return errors.New("the device has forgotten the webhook")
+		default:
+			e.alarm(AlarmFeedback, "")
 		}
 	}
 }

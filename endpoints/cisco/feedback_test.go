@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,8 +51,13 @@ func TestFeedbackIsRepaired(t *testing.T) {
 	down.Store(true)
 	d.DeleteBooking(0)
 	require.Eventually(t, func() bool { return last.Load() != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(codes(ep), cisco.AlarmFeedback) }, 10*time.Second, time.Millisecond, "somebody should know")
+	for _, a := range ep.Alarms() {
+		assert.NotContains(t, a.Text, *last.Load(), "the path is a secret")
+	}
 	down.Store(false)
 	require.Eventually(t, is("OK"), 10*time.Second, time.Millisecond, "enabled again")
+	require.Eventually(t, func() bool { return !slices.Contains(codes(ep), cisco.AlarmFeedback) }, 10*time.Second, time.Millisecond)
 	d.Deregister(2)
 	require.Eventually(t, is("OK"), 10*time.Second, time.Millisecond, "registered again")
 	cancel()

@@ -26,6 +26,9 @@ const (
 	FindingWebex  = "webex"         // the device is not registered with Webex
 	FindingClock  = "clock"         // the clock is wrong by more than a minute
 	FindingNTP    = "ntp"           // the device has no time from a server
+	// FindingForeign: the device has bookings of another system, which stay until
+	// it is taken over.
+	FindingForeign = "foreign-bookings"
 )
 
 // Way is one of the ways by which a device gets its meetings.
@@ -63,8 +66,9 @@ var wanted = map[Way][]struct {
 }
 
 // Check asks the device for what a way needs, and returns what is missing. It
-// changes nothing. Through the Webex cloud configurations cannot be read, and
-// Check finds only what the status tells.
+// changes nothing, so it does not find out whether the account may write bookings,
+// nor whether the device takes them. Through the Webex cloud configurations cannot
+// be read, and Check finds only what the status tells.
 func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
 	fail := func(err error) error { return endpointError("check configuration", e.opts.Name, err) }
 	if err := e.lock(ctx); err != nil {
@@ -100,6 +104,11 @@ func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
 				path:    path, value: w.values[0],
 			})
 		}
+	}
+	if have, err := e.list(ctx); err != nil {
+		return nil, endpointError("list bookings", e.opts.Name, err)
+	} else if have.foreign > 0 && have.ours == 0 && !e.owned && !e.taken.Load() {
+		out = append(out, Finding{Code: FindingForeign, Text: fmt.Sprintf("the device has %d bookings of another system, perhaps of %s, and is left alone. %s", have.foreign, e.writer(ctx), fixForeign)})
 	}
 	can := e.can.Load()
 	if way == WayCloud && !can.spark {

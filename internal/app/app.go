@@ -159,6 +159,8 @@ func (a *App) Run(ctx context.Context) error {
 			return fmt.Errorf("listen for %s: %w", what, err)
 		}
 		a.log.Info("listening for "+what, "address", l.Addr().String())
+		// What the server has to say, such as of TLS handshakes that failed.
+		srv.ErrorLog = slog.NewLogLogger(a.log.With("server", what).Handler(), slog.LevelInfo)
 		wg.Go(func() {
 			if err := serveUntil(ctx, l, srv); err != nil {
 				mu.Lock()
@@ -197,6 +199,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 		return stop
 	})
+	wg.Go(func() { a.logAlarms(ctx) })
 	a.running.Store(true)
 	close(a.up)
 	err := a.svc.Run(ctx)

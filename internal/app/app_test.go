@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -264,6 +265,61 @@ func TestHealthNamesNoMeeting(t *testing.T) {
 	cancel()
 	require.NoError(t, <-done)
 }
+
+// calling is a device that fetches its meetings, and has not yet.
+type calling struct{ *endpointtest.Screen }
+
+func (calling) LastCall() (time.Time, string) { return time.Time{}, "" }
+
+func TestHealthOfADeviceThatHasNotCalled(t *testing.T) {
+	dir := folder(t)
+	builders := map[string]Builder{"screen": func(*Site, string, Device) (otj.Endpoint, error) { return calling{endpointtest.NewScreen(nil)}, nil }}
+	c, err := parse(filepath.Join(dir, "otj.json"), []byte(officeConfig), builders)
+	require.NoError(t, err)
+	a, err := New(c, builders, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	require.Eventually(t, func() bool { return a.svc.Status().Rooms[0].UpToDate }, 10*time.Second, 10*time.Millisecond)
+	var h health
+	w := httptest.NewRecorder()
+	a.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+	require.NoError(t, json.NewDecoder(w.Body).Decode(&h))
+	assert.Equal(t, "degraded", h.Status)
+	assert.False(t, h.Rooms[0].UpToDate, "nobody knows what it shows")
+	cancel()
+	require.NoError(t, <-done)
+}
+
+// Who has only the log learns of alarms too, once each.
+func TestAlarmsAreLogged(t *testing.T) {
+	dir, log := folder(t), &bytes.Buffer{}
+	device := &alarming{Screen: endpointtest.NewScreen(nil), alarms: []otj.Alarm{{Code: "clock-wrong", Text: "Its clock is wrong."}}}
+	builders := map[string]Builder{"screen": func(_ *Site, room string, _ Device) (otj.Endpoint, error) {
+		if room == "Fjord" {
+			return device, nil
+		}
+		return endpointtest.NewScreen(nil), nil
+	}}
+	c, err := parse(filepath.Join(dir, "otj.json"), []byte(officeConfig), builders)
+	require.NoError(t, err)
+	a, err := New(c, builders, slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(t, err)
+	known := a.logNewAlarms(a.logNewAlarms(nil))
+	device.alarms = nil
+	a.logNewAlarms(a.logNewAlarms(known))
+	assert.Equal(t, 1, strings.Count(log.String(), `room=Fjord alarm=clock-wrong text="Its clock is wrong."`), log)
+	assert.Equal(t, 1, strings.Count(log.String(), `msg="alarm ended" room=Fjord alarm=clock-wrong`), log)
+}
+
+// alarming is a device with alarms.
+type alarming struct {
+	*endpointtest.Screen
+	alarms []otj.Alarm
+}
+
+func (a *alarming) Alarms() []otj.Alarm { return a.alarms }
 
 func TestAppCannotListen(t *testing.T) {
 	dir := folder(t)

@@ -168,7 +168,7 @@ func checkEndpoint(ctx context.Context, subject, service string, d Device, e otj
 	switch e := e.(type) {
 	case *cisco.Endpoint:
 		return checkCisco(ctx, subject, d, e)
-	case caller:
+	case otj.Caller:
 		when, agent := e.LastCall()
 		out = append(out, readiness.Calling(subject, when, time.Now(), agent, service))
 	default:
@@ -192,6 +192,8 @@ func checkCisco(ctx context.Context, subject string, d Device, e *cisco.Endpoint
 		case cisco.FindingNTP:
 			out = append(out, readiness.Finding{Check: "device-ntp", Subject: subject, Result: readiness.Warn, Why: l.Text,
 				Fix: "Give the device a time server, and let it through to UDP port 123.", Command: l.Command})
+		case cisco.FindingForeign:
+			out = append(out, readiness.Finding{Check: "device-foreign", Subject: subject, Result: readiness.Fail, Why: sentence(errors.New(l.Text))})
 		default:
 			out = append(out, readiness.Finding{Check: "device-settings", Subject: subject, Result: readiness.Fail, Why: l.Text,
 				Fix: "Set it at the device, or with otj setup --apply.", Command: l.Command})

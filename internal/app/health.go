@@ -17,10 +17,14 @@ type health struct {
 }
 
 type roomHealth struct {
-	Name     string      `json:"name"`
-	UpToDate bool        `json:"up_to_date"`
-	Meetings int         `json:"meetings"`
-	Shown    time.Time   `json:"shown,omitzero"`
+	Name string `json:"name"`
+	// UpToDate says that the device has its meetings, and of one that fetches them
+	// that it has called since the program started.
+	UpToDate bool      `json:"up_to_date"`
+	Meetings int       `json:"meetings"`
+	Shown    time.Time `json:"shown,omitzero"`
+	// LastCall is when a device that fetches its meetings last did.
+	LastCall time.Time   `json:"last_call,omitzero"`
 	Error    string      `json:"error,omitempty"`
 	Alarms   []otj.Alarm `json:"alarms"`
 }
@@ -74,14 +78,15 @@ func (a *App) unready(ctx context.Context) string {
 func (a *App) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := health{Status: "ok", Rooms: []roomHealth{}}
 	for _, r := range a.svc.Status().Rooms {
-		if !r.UpToDate || len(r.Alarms) > 0 {
+		upToDate := r.UpToDate && !r.Awaited
+		if !upToDate || len(r.Alarms) > 0 {
 			h.Status = "degraded"
 		}
 		alarms := r.Alarms
 		if alarms == nil {
 			alarms = []otj.Alarm{}
 		}
-		h.Rooms = append(h.Rooms, roomHealth{r.Name, r.UpToDate, len(r.Meetings), r.Shown, r.Error, alarms})
+		h.Rooms = append(h.Rooms, roomHealth{r.Name, upToDate, len(r.Meetings), r.Shown, r.LastCall, r.Error, alarms})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

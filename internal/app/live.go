@@ -78,11 +78,6 @@ func (l *liveOf) kept(id string) (*liveSystem, error) {
 	return s, err
 }
 
-// caller is an endpoint whose device calls.
-type caller interface {
-	LastCall() (when time.Time, agent string)
-}
-
 // State returns what the service knows of a system. What it shows includes test
 // meetings.
 func (l *liveOf) State(system string) (control.LiveState, error) {
@@ -99,7 +94,7 @@ func (l *liveOf) State(system string) (control.LiveState, error) {
 	}
 	status.Meetings, _ = s.extras.with(status.Meetings, time.Now())
 	out := control.LiveState{Room: status}
-	if c, ok := s.endpoint.(caller); ok {
+	if c, ok := s.endpoint.(otj.Caller); ok {
 		out.LastCall, out.Agent = c.LastCall()
 		out.Awaited = out.LastCall.IsZero()
 		out.Offered = out.LastCall.Before(status.Changed)

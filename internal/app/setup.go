@@ -157,7 +157,7 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 		steps = []control.SetupStep{{Title: fmt.Sprintf("Nothing has to be set at the device of %s.", room), Done: true}}
 	}
 	called := false
-	if c, ok := e.(caller); ok {
+	if c, ok := e.(otj.Caller); ok {
 		when, _ := c.LastCall()
 		called = !when.IsZero()
 	}
@@ -227,7 +227,7 @@ func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]c
 		return nil, nil, err
 	}
 	if len(findings) == 0 {
-		return []control.SetupStep{{Title: fmt.Sprintf("The device of %s answers, and has what it needs.", room), Where: atDevice, Done: true}}, nil, nil
+		return []control.SetupStep{{Title: fmt.Sprintf("The device of %s answers and has the settings that it needs. Whether its account may write bookings, and whether the device takes them, is seen when the service writes the first ones.", room), Where: atDevice, Done: true}}, nil, nil
 	}
 	var steps []control.SetupStep
 	for _, f := range findings {

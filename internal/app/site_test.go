@@ -298,7 +298,7 @@ func TestSetupApplies(t *testing.T) {
 	c.Rooms[0].Device.Password = calendar.Secret(d.Password())
 	var out bytes.Buffer
 	require.NoError(t, c.Setup(t.Context(), "Fjord", false, &out))
-	assert.Contains(t, out.String(), "has what it needs")
+	assert.Contains(t, out.String(), "has the settings that it needs")
 	d.SetConfig("NetworkServices/HTTP/Mode", "HTTP")
 	out.Reset()
 	require.NoError(t, c.Setup(t.Context(), "Fjord", false, &out))
