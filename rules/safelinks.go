@@ -70,8 +70,8 @@ func (w *scanner) boring(from int) bool {
 	}
 	i += 9
 	j := i + hostWidth(s[i:])
-	if j+4 > len(s) || !fold(s[j:j+3], "%2F") {
-		return false
+	if j == i || j+4 > len(s) || !fold(s[j:j+3], "%2F") {
+		return false // without a host it is no link, and there may be one behind it
 	}
 	if onPremHost(s[i:j]) || w.tracing {
 		return false
