@@ -387,6 +387,20 @@ func TestExplainSaysWhichRuleTookALink(t *testing.T) {
 	assert.Len(t, got, len(slices.Compact(slices.Clone(got))))
 }
 
+// A link that looks like one of a meeting is told by what is wrong with it: its
+// host or its path.
+func TestExplainSaysWhatOfALinkIsUnknown(t *testing.T) {
+	for uri, want := range map[string]string{
+		"https://us02web.z\u043e\u043em.us/j/81234567890": "no default rule knows this host", // Cyrillic
+		"https://conf.example/webapp/x":                   "no default rule knows this host",
+		"https://us02web.zoom.us/billing":                 "no default rule knows this path",
+	} {
+		trace := Default().Explain(plain(uri))
+		require.Len(t, trace.Findings, 1, uri)
+		assert.Equal(t, "unknown "+want, trace.Findings[0].Kind+" "+trace.Findings[0].Note, uri)
+	}
+}
+
 // What a rule's Dial may have: names of its own paths, and the number that the
 // text beside the link gives.
 func TestDialOfAnAdministratorsLinkRule(t *testing.T) {

@@ -75,10 +75,15 @@ func (sc *scratch) decide(t *table, f found) {
 	r := t.find(hosts, &l, &v)
 	if r == nil {
 		if r = t.onPrem; r == nil || !onPremMatch(&l, &v) {
+			h := entry(hosts, l.host)
 			if sc.tracing && len(sc.misses) < maxCandidates {
-				sc.misses = append(sc.misses, miss{f.field, f.span, uri, "no default rule knows this path"})
+				why := "no default rule knows this host"
+				if h != nil && h.rule != nil {
+					why = "no default rule knows this path"
+				}
+				sc.misses = append(sc.misses, miss{f.field, f.span, uri, why})
 			}
-			if h := entry(hosts, l.host); h != nil && h.rule != nil && h.rule.Service == "zoom" {
+			if h != nil && h.rule != nil && h.rule.Service == "zoom" {
 				sc.zoomPage(l.path)
 			}
 			return
