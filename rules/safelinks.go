@@ -25,7 +25,7 @@ func (w *scanner) targetOf(k int) int {
 	if strings.HasPrefix(s, before+"http") {
 		return k + len(before)
 	}
-	if i := strings.Index(s, before[1:]+"http"); i >= 0 {
+	if i := strings.Index(s, before[1:]+"http"); i >= 0 && urlRun(s[:i]) == i {
 		return k + i + len(before) - 1
 	}
 	return 0
