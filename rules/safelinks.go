@@ -25,10 +25,13 @@ func (w *scanner) targetOf(k int) int {
 	if strings.HasPrefix(s, before+"http") {
 		return k + len(before)
 	}
-	if i := strings.Index(s, before[1:]+"http"); i >= 0 && urlRun(s[:i]) == i {
-		return k + i + len(before) - 1
+	// Behind a path and nothing else: "@" makes another host of it, and a query that
+	// has begun another parameter.
+	i := strings.Index(s, before[1:]+"http")
+	if i < 1 || s[0] != '/' || urlRun(s[:i]) < i || strings.ContainsAny(s[:i], "?#&") {
+		return 0
 	}
-	return 0
+	return k + i + len(before) - 1
 }
 
 // opened decides about a Safe Link by its target alone, which is escaped and begins
@@ -87,18 +90,21 @@ func (w *scanner) boring(from int) bool {
 		zoom = rule.rule.Service == "zoom"
 	}
 	c := lower(s[j+3])
-	if !w.t.first[c] && c != 't' && c != 'm' && c != '%' && !zoom && (rule == nil || !slot.mayBegin(c)) {
+	if !w.t.first[c] && c != 't' && c != 'm' && c != '%' && c != '&' && !zoom && (rule == nil || !slot.mayBegin(c)) {
 		return true
 	}
 	// As much of the path as tells it from those that the rules know.
 	var path [32]byte
-	n := 0
-	for k := j; n < len(path) && k < len(s) && s[k] != '&'; n++ {
+	n, k := 0, j
+	for ; n < len(path) && k < len(s) && s[k] != '&'; n++ {
 		path[n] = s[k]
 		if k++; path[n] == '%' && k+2 <= len(s) && hexval(s[k]) >= 0 && hexval(s[k+1]) >= 0 {
 			path[n] = byte(hexval(s[k])<<4 | hexval(s[k+1]))
 			k += 2
 		}
+	}
+	if n < len(path) && k < len(s) && s[k] == '&' && !strings.HasPrefix(s[k:], "&amp;") {
+		return false // the path may go on behind an entity
 	}
 	at := string(path[:n])
 	if zoom {
