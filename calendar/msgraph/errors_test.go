@@ -367,6 +367,7 @@ func TestRefusedBeforeTheRequest(t *testing.T) {
 		for w, want := range map[calendar.Window]string{
 			{}:                               "the window has no beginning or no end. Set both From and To.",
 			{From: week.From}:                "the window has no beginning or no end. Set both From and To.",
+			{To: week.To}:                    "the window has no beginning or no end. Set both From and To.",
 			{From: week.To, To: week.From}:   "the window does not end after it begins. Set To to a later time than From.",
 			{From: week.From, To: week.From}: "the window does not end after it begins. Set To to a later time than From.",
 		} {
