@@ -87,6 +87,8 @@ func TestSecretIsNotShown(t *testing.T) {
 func TestErrorSaysWhatWhereAndWhatToDo(t *testing.T) {
 	err := &Error{Op: "read calendar", Mailbox: "fjord@example.com", RetryAfter: time.Minute, Fix: "Wait", Err: ErrThrottled}
 	assert.EqualError(t, err, "read calendar of fjord@example.com: throttled (retry after 1m0s). Wait")
+	err.RetryAfter = 2*time.Minute - 8309
+	assert.ErrorContains(t, err, "(retry after 2m0s)", "whole seconds, and none too few")
 	assert.ErrorIs(t, fmt.Errorf("x: %w", err), ErrThrottled)
 	assert.NotErrorIs(t, err, ErrNotFound)
 	assert.EqualError(t, &Error{Op: "read calendar", Err: ErrNotFound}, "read calendar: mailbox not found")

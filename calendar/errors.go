@@ -44,12 +44,17 @@ func (e *Error) Error() string {
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(&b, " (retry after %v)", e.RetryAfter)
+		fmt.Fprintf(&b, " (retry after %v)", wholeSeconds(e.RetryAfter))
 	}
 	if e.Fix != "" {
 		b.WriteString(". " + e.Fix)
 	}
 	return b.String()
+}
+
+// wholeSeconds rounds up: who comes back earlier is sent away again.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 // Unwrap returns the cause.

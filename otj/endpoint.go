@@ -26,6 +26,8 @@ import (
 //     with what the next Show repairs;
 //   - returns an [*EndpointError] that wraps one of the sentinel errors where
 //     one fits;
+//   - puts no title and no address of a meeting into an error, which ends in
+//     logs;
 //   - returns soon after ctx is done, with an error that wraps ctx.Err();
 //   - keeps no reference to the slice after it returns;
 //   - is safe for concurrent use, though a [Service] calls Show of one endpoint

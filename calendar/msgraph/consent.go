@@ -181,7 +181,7 @@ func (c *Consent) TenantID(ctx context.Context, name string) (string, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return "", fail(fmt.Errorf("%w: %s: %w", calendar.ErrUnavailable, c.authority.Host, err), "Check the network and the proxy.")
+		return "", fail(fmt.Errorf("%w: %s: %w", calendar.ErrUnavailable, c.authority.Host, err), cmp.Or(certificateFix(err, c.authority.Host), "Check the network and the proxy."))
 	}
 	defer res.Body.Close()
 	var doc struct {
@@ -227,7 +227,11 @@ func parent(host string) string {
 // consent that was given just now.
 func (c *Consent) Check(ctx context.Context, domain, tenantID string) error {
 	fail := func(err error, fix string) error {
-		return &calendar.Error{Op: "check the consent of " + line(domain, 100), Err: err, Fix: fix}
+		e := &calendar.Error{Op: "check the consent of " + line(domain, 100), Err: err, Fix: fix}
+		if ref := (*Refusal)(nil); errors.As(err, &ref) {
+			e.RetryAfter = ref.wait
+		}
+		return e
 	}
 	if !guid.MatchString(tenantID) {
 		return fail(fmt.Errorf("%w: the tenant is no GUID", calendar.ErrUnauthorized), "Begin with a new consent link.")
@@ -270,7 +274,7 @@ func (c *Consent) token(ctx context.Context, id string) (*Refusal, string, error
 	if err != nil {
 		ref, fix := entraRefusal(err)
 		if ref == nil {
-			return nil, "Check that Entra can be reached, and the proxy.", fmt.Errorf("%w: no token: %s", calendar.ErrUnavailable, brief(err))
+			return nil, cmp.Or(certificateFix(err, "Entra"), "Check that Entra can be reached, and the proxy."), fmt.Errorf("%w: no token: %s", calendar.ErrUnavailable, brief(err))
 		}
 		return ref, fix, ref
 	}

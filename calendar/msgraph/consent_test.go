@@ -70,7 +70,8 @@ func TestConsent(t *testing.T) {
 
 	err := c.Check(t.Context(), "fabrikam.example", tenant.ID())
 	require.EqualError(t, err, "check the consent of fabrikam.example: unauthorized: Entra answered AADSTS7000229. "+
-		"The tenant has not consented to the app, or has removed it: open the consent link as a Global Administrator.")
+		"The tenant has not consented to the app, or has removed it: open the consent link as a Global Administrator, or, for an app of your own tenant, press \"Grant admin consent\" in Entra under App registrations, API permissions. "+
+		"If you have done so, check the tenant ID: it may be that of another tenant.")
 
 	cb := visit(t, site, link)
 	assert.Equal(t, msgraph.Callback{State: "s3cr3t & more", TenantID: tenant.ID()}, cb)

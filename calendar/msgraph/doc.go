@@ -25,6 +25,9 @@
 //			log.Fatal(err)
 //		}
 //		rooms := msgraph.New(cred, nil)
+//		if len(os.Args) != 2 {
+//			log.Fatal("give the mail address of a room")
+//		}
 //		now := time.Now()
 //		day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.Local)
 //		events, err := rooms.Events(context.Background(), os.Args[1], calendar.Window{From: day, To: day.AddDate(0, 0, 1)})

@@ -1,6 +1,7 @@
 package msgraph
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,9 +29,12 @@ const (
 	// Unknown is every refusal that none of the others fits.
 	Unknown Cause = ""
 	// ConsentMissing: the tenant has not consented to the app, or has taken its
-	// consent back.
+	// consent back. An app that reads by RBAC for Applications looks the same until
+	// it has read a first mailbox: see OutOfScope.
 	ConsentMissing Cause = "consent missing"
-	// OutOfScope: the app may read calendars, but not this mailbox's.
+	// OutOfScope: the app may read calendars, but not this mailbox's. Tokens do not
+	// show RBAC for Applications, so that it is known only after another mailbox
+	// could be read.
 	OutOfScope Cause = "mailbox out of scope"
 	// MailboxUnknown: the tenant has no mailbox with this address.
 	MailboxUnknown Cause = "mailbox unknown"
@@ -70,11 +75,13 @@ type Refusal struct {
 	Status int
 	// Code is Graph's, as "ErrorAccessDenied", or Entra's, as "AADSTS7000222".
 	Code string
-	// RequestID is what Microsoft's support wants to know.
+	// RequestID is what Microsoft's support wants to know: Graph's request ID, or
+	// the correlation ID or trace ID of Entra's answer.
 	RequestID string
 
-	kind error  // a sentinel of package calendar
-	says string // in the place of an answer
+	kind error         // a sentinel of package calendar
+	says string        // in the place of an answer
+	wait time.Duration // that Entra asks for; 0 if it does not say
 }
 
 // Error returns one line, without the request ID.
@@ -95,6 +102,12 @@ func (p *Provider) fail(r *request, err error, fix string) *calendar.Error {
 	return &calendar.Error{Op: r.op, Mailbox: r.mailbox, Err: err, Fix: fix}
 }
 
+// Ways to consent, and what to look at where the consent is there after all.
+const (
+	grantConsent = "open the consent link as a Global Administrator, or, for an app of your own tenant, press \"Grant admin consent\" in Entra under App registrations, API permissions"
+	wrongTenant  = "If you have done so, check the tenant ID: it may be that of another tenant."
+)
+
 // entraCodes are what Entra's codes mean. Sources:
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes,
 // https://learn.microsoft.com/troubleshoot/entra/entra-id/app-integration/.
@@ -106,8 +119,8 @@ var entraCodes = []struct {
 	{"AADSTS7000222", SecretExpired, "The client secret has expired: make a new one in the app registration and configure it."},
 	{"AADSTS7000215", SecretWrong, "The client secret is wrong: configure the secret's value, not its ID."},
 	{"AADSTS7000218", SecretWrong, "The app has no client secret or certificate here: configure one."},
-	{"AADSTS7000229", ConsentMissing, "The tenant has not consented to the app, or has removed it: open the consent link as a Global Administrator."},
-	{"AADSTS65001", ConsentMissing, "The tenant has not consented to the app, or has taken its consent back: open the consent link as a Global Administrator."},
+	{"AADSTS7000229", ConsentMissing, "The tenant has not consented to the app, or has removed it: " + grantConsent + ". " + wrongTenant},
+	{"AADSTS65001", ConsentMissing, "The tenant has not consented to the app, or has taken its consent back: " + grantConsent + ". " + wrongTenant},
 	{"AADSTS700016", AppUnknown, "The app is not known in this tenant: check the client ID and tenant, and that an administrator has consented."},
 	{"AADSTS500011", CloudWrong, "The tenant does not know Graph at this address: check the cloud in the configuration."},
 	{"AADSTS900382", CloudWrong, "The tenant is in another of Microsoft's clouds: check the cloud in the configuration."},
@@ -133,17 +146,81 @@ func (p *Provider) tokenError(ctx context.Context, r *request, err error) error 
 	}
 	ref, fix := entraRefusal(err)
 	if ref == nil {
-		return p.fail(r, fmt.Errorf("%w: no token: %s", calendar.ErrUnavailable, brief(err)), "Check that Entra can be reached, and the proxy; with a managed or workload identity, that this machine has one.")
+		if fix = certificateFix(err, "Entra"); fix == "" {
+			fix = "Check that Entra can be reached, and the proxy; with a managed or workload identity, that this machine has one."
+		}
+		return p.fail(r, fmt.Errorf("%w: no token: %s", calendar.ErrUnavailable, brief(err)), fix)
 	}
-	return p.fail(r, ref, fix)
+	e := p.fail(r, ref, fix)
+	if ref.wait > 0 {
+		e.RetryAfter = p.tokens.pause()
+	}
+	return e
+}
+
+// certificateFix says what to do about a certificate that is not accepted, or
+// nothing if err is about none. Credentials keep the text of such an error only.
+func certificateFix(err error, host string) string {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	text := err.Error()
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired, strings.Contains(text, "x509: certificate has expired or is not yet valid"):
+		return "The certificate of " + host + " is not valid at this time: set this machine's clock."
+	case errors.As(err, &unknown), strings.Contains(text, "x509: "), strings.Contains(text, "failed to verify certificate"):
+		return "If a proxy opens TLS here, let it pass " + host + " untouched, or trust its certificate on this machine."
+	}
+	return ""
+}
+
+var entraID = regexp.MustCompile(`(?i)\b(correlation|trace)[ _]id"?:\s*"?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`)
+
+// entraRequest is the correlation ID in an answer of Entra's, else its trace ID.
+func entraRequest(text string) (id string) {
+	for _, m := range entraID.FindAllStringSubmatch(text, -1) {
+		if strings.EqualFold(m[1], "correlation") {
+			return m[2]
+		}
+		id = cmp.Or(id, m[2])
+	}
+	return id
+}
+
+// responseOf returns the answer that a credential's error is about, or nil. The
+// errors of azcore and azidentity have it in a field of the same name. It is read
+// without their types, since this package does without azidentity.
+func responseOf(err error) *http.Response {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.ValueOf(err)
+		if v.Kind() == reflect.Pointer && !v.IsNil() {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct {
+			continue
+		}
+		if f := v.FieldByName("RawResponse"); f.IsValid() && f.CanInterface() {
+			if res, ok := f.Interface().(*http.Response); ok && res != nil {
+				return res
+			}
+		}
+	}
+	return nil
 }
 
 // entraRefusal finds Entra's answer in a credential's error; nil if there is none.
 func entraRefusal(err error) (ref *Refusal, fix string) {
 	text := err.Error()
-	ref = &Refusal{Code: entraCode.FindString(text), kind: calendar.ErrUnauthorized}
+	ref = &Refusal{Code: entraCode.FindString(text), RequestID: entraRequest(text), kind: calendar.ErrUnauthorized}
 	if ref.Code == "" {
 		return nil, ""
+	}
+	res := responseOf(err)
+	if ref.Code == "AADSTS50196" || res != nil && res.StatusCode == http.StatusTooManyRequests {
+		ref.kind = calendar.ErrThrottled
+		if res != nil {
+			ref.wait = retryAfter(res.Header)
+		}
+		return ref, ""
 	}
 	fix = "Check the tenant, the client ID and the credential; https://login.microsoftonline.com/error explains the code."
 	if i := slices.IndexFunc(entraCodes, func(c struct {
@@ -216,6 +293,8 @@ func (p *Provider) statusError(r *request, status int, h http.Header, body []byt
 		}
 	case http.StatusTooManyRequests:
 		ref.kind = calendar.ErrThrottled
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnprocessableEntity:
+		e.Fix = "Graph refuses the request itself, so that repeating it does not help: check the mailbox's address."
 	case http.StatusProxyAuthRequired:
 		e.Fix = "The proxy wants a user name and password: put them into its address in the configuration."
 	}
@@ -242,7 +321,8 @@ func (p *Provider) forbidden(code, text string) (Cause, string) {
 	case p.worked.Load():
 		return OutOfScope, "The app reads other mailboxes by RBAC for Applications: put this one into the scope of its role Application Calendars.Read" + wait + "."
 	default:
-		return ConsentMissing, "Consent to Calendars.Read for the app in Entra is missing or was revoked: open the consent link as a Global Administrator, or assign the app the role Application Calendars.Read for this mailbox in Exchange (RBAC for Applications)" + wait + "."
+		return ConsentMissing, "If the app is to read the rooms only, by RBAC for Applications, put this mailbox into the scope of its role Application Calendars.Read in Exchange" + wait + ". " +
+			"Otherwise consent to Calendars.Read is missing or was revoked: " + grantConsent + "; that opens every mailbox of the tenant, whatever the scope of the role is. " + wrongTenant
 	}
 }
 
@@ -257,13 +337,9 @@ func (p *Provider) networkError(ctx context.Context, r *request, err error) erro
 	if errors.Is(err, context.DeadlineExceeded) {
 		cause = fmt.Errorf("no answer within %v", p.opts.Timeout)
 	}
-	var invalid x509.CertificateInvalidError
-	var unknown x509.UnknownAuthorityError
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		fix = "The certificate of " + p.base.Host + " is not valid at this time: set this machine's clock."
-	case errors.As(err, &unknown):
-		fix = "If a proxy opens TLS here, let it pass " + p.base.Host + " untouched, or trust its certificate on this machine."
+	switch certificate := certificateFix(err, p.base.Host); {
+	case certificate != "":
+		fix = certificate
 	case strings.HasPrefix(cause.Error(), "proxyconnect"):
 		fix = "The proxy cannot be reached: check its address in the configuration."
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -73,24 +74,29 @@ func (r *registered) byCertificate(known bool, until time.Time) *msgraph.Provide
 
 // What an administrator reads, for everything that can be wrong with access.
 func TestWhatAnAdministratorReads(t *testing.T) {
-	const wait = "; a change can take two hours."
+	const (
+		wait  = "; a change can take two hours."
+		grant = "open the consent link as a Global Administrator, or, for an app of your own tenant, press \"Grant admin consent\" in Entra under App registrations, API permissions"
+		wrong = " If you have done so, check the tenant ID: it may be that of another tenant."
+	)
 	for name, x := range map[string]struct {
 		set   func(r *registered) *msgraph.Provider
 		room  string // the default is the site's
 		cause msgraph.Cause
 		kind  error
 		want  string
+		bare  bool // an answer without an ID of the request
 	}{
 		"no consent": {
 			set:   func(r *registered) *msgraph.Provider { r.Tenant.Remove(r.App); return r.bySecret() },
 			cause: msgraph.ConsentMissing, kind: calendar.ErrUnauthorized,
-			want: "unauthorized: Entra answered AADSTS7000229. The tenant has not consented to the app, or has removed it: open the consent link as a Global Administrator.",
+			want: "unauthorized: Entra answered AADSTS7000229. The tenant has not consented to the app, or has removed it: " + grant + "." + wrong,
 		},
 		"consent revoked": {
 			set:   func(r *registered) *msgraph.Provider { r.Tenant.RevokeRoles(r.App); return r.bySecret() },
 			cause: msgraph.ConsentMissing, kind: calendar.ErrForbidden,
-			want: "access denied: Graph answered 403 ErrorAccessDenied. Consent to Calendars.Read for the app in Entra is missing or was revoked: open the consent link as a Global Administrator, " +
-				"or assign the app the role Application Calendars.Read for this mailbox in Exchange (RBAC for Applications)" + wait,
+			want: "access denied: Graph answered 403 ErrorAccessDenied. If the app is to read the rooms only, by RBAC for Applications, put this mailbox into the scope of its role Application Calendars.Read in Exchange" + wait +
+				" Otherwise consent to Calendars.Read is missing or was revoked: " + grant + "; that opens every mailbox of the tenant, whatever the scope of the role is." + wrong,
 		},
 		"outside the access policy": {
 			set: func(r *registered) *msgraph.Provider {
@@ -99,6 +105,24 @@ func TestWhatAnAdministratorReads(t *testing.T) {
 			},
 			cause: msgraph.OutOfScope, kind: calendar.ErrForbidden,
 			want: "access denied: Graph answered 403 ErrorAccessDenied. The tenant's application access policy does not list this mailbox: add it to the policy's group" + wait,
+		},
+		"outside the RBAC scope, at first": {
+			set: func(r *registered) *msgraph.Provider {
+				r.Tenant.RevokeRoles(r.App)
+				r.Tenant.Assign(r.App, r.Other)
+				return r.bySecret()
+			},
+			cause: msgraph.ConsentMissing, kind: calendar.ErrForbidden,
+			want: "access denied: Graph answered 403 ErrorAccessDenied. If the app is to read the rooms only, by RBAC for Applications, put this mailbox into the scope of its role Application Calendars.Read in Exchange" + wait +
+				" Otherwise consent to Calendars.Read is missing or was revoked: " + grant + "; that opens every mailbox of the tenant, whatever the scope of the role is." + wrong,
+		},
+		"request refused": {
+			set: func(r *registered) *msgraph.Provider {
+				r.Inject(graphtest.Fault{Status: http.StatusBadRequest, Code: "BadRequest"})
+				return r.bySecret()
+			},
+			kind: calendar.ErrUnavailable,
+			want: "unavailable: Graph answered 400 BadRequest. Graph refuses the request itself, so that repeating it does not help: check the mailbox's address.",
 		},
 		"outside the RBAC scope": {
 			set: func(r *registered) *msgraph.Provider {
@@ -232,7 +256,9 @@ func TestWhatAnAdministratorReads(t *testing.T) {
 			var ref *msgraph.Refusal
 			require.ErrorAs(t, err, &ref)
 			assert.Equal(t, x.cause, ref.Cause)
-			assert.Equal(t, ref.Status != 0, ref.RequestID != "", "Microsoft's support asks for it")
+			if !x.bare {
+				assert.NotEmpty(t, ref.RequestID, "Microsoft's support asks for it")
+			}
 			assert.NotContains(t, err.Error(), r.secret)
 			for range 2 { // also by those who read, and again at once
 				_, err2 := p.Events(t.Context(), room, week)
@@ -250,17 +276,133 @@ type entraCase = struct {
 	cause msgraph.Cause
 	kind  error
 	want  string
+	bare  bool
 }
 
 // entra is a credential that has an answer which the fake of Entra does not give.
 func entra(text string, cause msgraph.Cause, kind error, want string) entraCase {
-	return entraCase{func(r *registered) *msgraph.Provider { return msgraph.New(failing{errors.New(text)}, local(r.Site)) }, "", cause, kind, want}
+	return entraCase{func(r *registered) *msgraph.Provider { return msgraph.New(failing{errors.New(text)}, local(r.Site)) }, "", cause, kind, want, true}
 }
 
 type failing struct{ err error }
 
 func (f failing) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{}, f.err
+}
+
+// Entra asks to wait: the error says so and for how long, and nobody asks again
+// before that.
+func TestEntraThrottles(t *testing.T) {
+	for _, code := range []string{"AADSTS50196", "AADSTS90033"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := register(t)
+			r.Inject(graphtest.Fault{Ops: []graphtest.Op{graphtest.OpToken}, Status: http.StatusTooManyRequests, Code: code, RetryAfter: time.Minute, Count: 1})
+			p := r.bySecret()
+			err := p.CheckAccess(t.Context(), r.Room.Address())
+			require.EqualError(t, err, "read calendar of fjord@example.com: throttled: Entra answered "+code+" (retry after 1m0s)")
+			require.ErrorIs(t, err, calendar.ErrThrottled)
+			var ref *msgraph.Refusal
+			require.ErrorAs(t, err, &ref)
+			assert.Equal(t, code, ref.Code)
+			time.Sleep(40 * time.Second)
+			_, err = p.Events(t.Context(), r.Room.Address(), week)
+			var ce *calendar.Error
+			require.ErrorAs(t, err, &ce)
+			assert.Equal(t, 20*time.Second, ce.RetryAfter, "of the answer that it has")
+			time.Sleep(ce.RetryAfter)
+			require.NoError(t, p.CheckAccess(t.Context(), r.Room.Address()))
+		})
+	}
+	// Other credentials than azidentity's may have the text alone.
+	err := msgraph.New(failing{errors.New("AADSTS50196: The server terminated an operation because it encountered a client request loop.")}, local(quiet(nil))).CheckAccess(t.Context(), "fjord@example.com")
+	require.ErrorIs(t, err, calendar.ErrThrottled)
+}
+
+// The consent's check waits for nobody, but says when to come again.
+func TestEntraThrottlesConsent(t *testing.T) {
+	r := register(t)
+	r.Inject(graphtest.Fault{Ops: []graphtest.Op{graphtest.OpToken}, Status: http.StatusTooManyRequests, RetryAfter: time.Minute})
+	l := local(r.Site)
+	c, err := msgraph.NewConsent(r.client, redirect, func(string) (azcore.TokenCredential, error) {
+		return azidentity.NewClientSecretCredential(r.tenant, r.client, r.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: r.options(), DisableInstanceDiscovery: true})
+	}, &msgraph.ConsentOptions{Cloud: l.Cloud, Transport: l.Transport})
+	require.NoError(t, err)
+	err = c.Check(t.Context(), "example.com", r.tenant)
+	var ce *calendar.Error
+	require.ErrorAs(t, err, &ce)
+	require.ErrorIs(t, err, calendar.ErrThrottled)
+	assert.Equal(t, time.Minute, ce.RetryAfter)
+}
+
+// What support asks for is in Entra's answers as text or as JSON.
+func TestEntraRequestID(t *testing.T) {
+	const trace, correlation = "0a1b2c3d-0000-4000-8000-000000000001", "0a1b2c3d-0000-4000-8000-000000000002"
+	for text, want := range map[string]string{
+		"AADSTS65001: No. Trace ID: " + trace + " Correlation ID: " + correlation + " Timestamp: 2026-03-02": correlation,
+		`{"error_description": "AADSTS65001: No.", "trace_id": "` + trace + `"}`:                             trace,
+		"AADSTS65001: No. Trace ID: none": "",
+	} {
+		err := msgraph.New(failing{errors.New(text)}, local(quiet(nil))).CheckAccess(t.Context(), "fjord@example.com")
+		var ref *msgraph.Refusal
+		require.ErrorAs(t, err, &ref)
+		assert.Equal(t, want, ref.RequestID, text)
+	}
+}
+
+// What Graph would refuse whatever the calendar has is not asked.
+func TestRefusedBeforeTheRequest(t *testing.T) {
+	r := register(t)
+	p := r.bySecret()
+	read := map[string]func(mailbox string, w calendar.Window) error{
+		"Events": func(mailbox string, w calendar.Window) error {
+			_, err := p.Events(t.Context(), mailbox, w)
+			return err
+		},
+		"Sync": func(mailbox string, w calendar.Window) error {
+			_, err := p.Sync(t.Context(), mailbox, w, "")
+			return err
+		},
+	}
+	for name, f := range read {
+		for w, want := range map[calendar.Window]string{
+			{}:                               "the window has no beginning or no end. Set both From and To.",
+			{From: week.From}:                "the window has no beginning or no end. Set both From and To.",
+			{To: week.To}:                    "the window has no beginning or no end. Set both From and To.",
+			{From: week.To, To: week.From}:   "the window does not end after it begins. Set To to a later time than From.",
+			{From: week.From, To: week.From}: "the window does not end after it begins. Set To to a later time than From.",
+		} {
+			err := f("fjord@example.com", w)
+			require.EqualError(t, err, "read calendar of fjord@example.com: "+want, name)
+			require.NotErrorIs(t, err, calendar.ErrUnavailable, "it is not Graph's failure")
+		}
+		for _, bad := range []string{"Fjord <fjord@example.com>", "fjord@example.com;annex@example.com", "fjord example.com", "fjord@example.com\x00", "fjord\u200b@example.com", "fjord\xff@example.com"} {
+			err := f(bad, week)
+			require.ErrorIs(t, err, calendar.ErrNotFound, name)
+			require.ErrorContains(t, err, "it is no mail address or object ID. Give the mail address of the room, without a name, brackets or spaces.")
+			require.Error(t, p.CheckAccess(t.Context(), bad))
+		}
+	}
+	assert.Zero(t, r.Stats().Requests)
+	for _, good := range []string{"guest_contoso.com#EXT#@example.com", "o'brien+room1@example.com", "größe@example.com"} {
+		require.ErrorContains(t, p.CheckAccess(t.Context(), good), "404", "Graph is asked")
+	}
+}
+
+// A certificate that is not accepted where tokens come from is said to be one:
+// credentials keep its text only.
+func TestInterceptedTLSOfEntra(t *testing.T) {
+	site := graphtest.NewSite(nil)
+	defer site.Close()
+	cred, err := azidentity.NewClientSecretCredential(site.Tenant.ID(), site.App.ClientID(), string(site.Secret), &azidentity.ClientSecretCredentialOptions{
+		ClientOptions:            azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: site.URL}, Retry: policy.RetryOptions{MaxRetries: -1}},
+		DisableInstanceDiscovery: true,
+	})
+	require.NoError(t, err)
+	err = msgraph.New(cred, local(site)).CheckAccess(t.Context(), site.Room.Address())
+	require.ErrorIs(t, err, calendar.ErrUnavailable)
+	require.ErrorContains(t, err, "If a proxy opens TLS here, let it pass Entra untouched, or trust its certificate on this machine.")
+	err = msgraph.New(failing{errors.New("Get: tls: failed to verify certificate: x509: certificate has expired or is not yet valid")}, local(site)).CheckAccess(t.Context(), site.Room.Address())
+	require.ErrorContains(t, err, "The certificate of Entra is not valid at this time: set this machine's clock.")
 }
 
 // A calendar that can be read passes, by consent, by RBAC, and by a certificate.

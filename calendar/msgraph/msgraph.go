@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -194,7 +196,26 @@ func (p *Provider) user(r *request) (string, error) {
 	if m == "" || m == "." || m == ".." {
 		return "", p.fail(r, calendar.ErrNotFound, "Give the mail address of the room.")
 	}
+	// Not in addresses of Exchange, nor in IDs; Graph would answer 400, which says
+	// less.
+	odd := func(c rune) bool {
+		return unicode.IsSpace(c) || !unicode.IsGraphic(c) || strings.ContainsRune(`"(),:;<>[\]`, c)
+	}
+	if !utf8.ValidString(m) || strings.ContainsFunc(m, odd) {
+		return "", p.fail(r, fmt.Errorf("%w: it is no mail address or object ID", calendar.ErrNotFound), "Give the mail address of the room, without a name, brackets or spaces.")
+	}
 	return "/users/" + url.PathEscape(m), nil
+}
+
+// checkWindow refuses what Graph would answer with 400.
+func (p *Provider) checkWindow(r *request, w calendar.Window) error {
+	switch {
+	case w.From.IsZero() || w.To.IsZero():
+		return p.fail(r, errors.New("the window has no beginning or no end"), "Set both From and To.")
+	case !w.To.After(w.From):
+		return p.fail(r, errors.New("the window does not end after it begins"), "Set To to a later time than From.")
+	}
+	return nil
 }
 
 const readCalendar = "read calendar"

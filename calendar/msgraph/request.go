@@ -319,7 +319,7 @@ const (
 	// early is how long before its end a token is replaced.
 	early = 5 * time.Minute
 	// grace is how long a refusal counts: thousands of calendars must not ask
-	// Entra thousands of times.
+	// Entra thousands of times. It is longer where Entra asks for that.
 	grace = 3 * time.Second
 )
 
@@ -353,11 +353,21 @@ func (t *tokens) get(ctx context.Context, bad string) (token string, fresh bool,
 	if err != nil {
 		if ctx.Err() == nil {
 			t.failed, t.until = err, time.Now().Add(grace)
+			if ref, _ := entraRefusal(err); ref != nil {
+				t.until = time.Now().Add(max(grace, ref.wait))
+			}
 		}
 		return "", false, err
 	}
 	t.token, t.failed = got, nil
 	return got.Token, true, nil
+}
+
+// pause is how long the credential will not be asked, because of its last answer.
+func (t *tokens) pause() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, time.Until(t.until))
 }
 
 // current returns the token that was fetched last, or "".

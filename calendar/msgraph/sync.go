@@ -85,6 +85,9 @@ func (p *Provider) Sync(ctx context.Context, mailbox string, w calendar.Window, 
 	if _, err := p.user(r); err != nil {
 		return calendar.Delta{}, err
 	}
+	if err := p.checkWindow(r, w); err != nil {
+		return calendar.Delta{}, err
+	}
 	b := p.box(mailbox)
 	var old *state
 	if token != "" {

@@ -114,6 +114,9 @@ func (p *Provider) view(ctx context.Context, mailbox string, w calendar.Window, 
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkWindow(r, w); err != nil {
+		return nil, err
+	}
 	r.url = at + "/calendarView?" + url.Values{"startDateTime": {stamp(w.From)}, "endDateTime": {stamp(w.To)}, "$select": {fields}, "$top": {strconv.Itoa(p.opts.PageSize)}}.Encode()
 	var found collection
 	g.begin()

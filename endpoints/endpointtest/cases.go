@@ -23,6 +23,7 @@ const (
 	ruleNoButton   = "gives a meeting without a Join address no button"
 	ruleAtomic     = "leaves the device with the old set or the new one after an error, or with what the next Show repairs"
 	ruleErrors     = "returns an [*EndpointError] that wraps one of the sentinel errors where one fits"
+	ruleErrorText  = "puts no title and no address of a meeting into an error, which ends in logs"
 	ruleContext    = "returns soon after ctx is done, with an error that wraps ctx.Err()"
 	ruleSlice      = "keeps no reference to the slice after it returns"
 	ruleConcurrent = "is safe for concurrent use, though a [Service] calls Show of one endpoint from one goroutine at a time"
@@ -40,6 +41,7 @@ var cases = []testCase{
 	{"empty-clears", "an endpoint", ruleComplete, emptyClears},
 	{"idempotent", "an endpoint", ruleIdempotent, idempotent},
 	{"as-they-are", "an endpoint", ruleAsTheyAre, asTheyAre},
+	{"passcodes", "an endpoint", ruleAsTheyAre, passcodes},
 	{"small-changes", "an endpoint", ruleAsTheyAre, smallChanges},
 	{"capacity", "an endpoint", ruleAsTheyAre, capacity},
 	{"no-button", "an endpoint", ruleNoButton, noButton},
@@ -52,6 +54,7 @@ var cases = []testCase{
 	{"error-rejected", "an endpoint", ruleErrors, errorKind(otj.ErrRejected)},
 	{"error-not-device", "an endpoint", ruleErrors, errorKind(otj.ErrNotDevice)},
 	{"error-foreign-bookings", "an endpoint", ruleErrors, errorKind(otj.ErrForeignBookings)},
+	{"error-text", "an endpoint", ruleErrorText, errorText},
 	{"context-done", "an endpoint", ruleContext, contextDone},
 	{"context-stalled", "an endpoint", ruleContext, contextStalled},
 	{"slice", "an endpoint", ruleSlice, slice},
@@ -199,6 +202,51 @@ func asTheyAre(ctx context.Context, h *Harness) error {
 		return nil
 	}
 	return h.showAndSee(ctx, set)
+}
+
+// secret is the passcode of the addresses that withPasscode makes.
+const secret = "482913"
+
+// withPasscode returns the dialable addresses that have a passcode, and those that
+// get one here and can still be dialled.
+func (h *Harness) withPasscode() []rules.Address {
+	var out []rules.Address
+	for _, a := range h.Dialable {
+		if a.String() == a.URI {
+			switch a.Scheme {
+			case rules.SIP, rules.SIPS:
+				a.URI = strings.Replace(a.URI, "@", "."+secret+"@", 1)
+			case rules.H323:
+				if strings.Contains(a.URI, "##") {
+					a.URI += "#" + secret
+				}
+			}
+		}
+		if a.String() != a.URI && h.Endpoint.Dials(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// passcodes shows addresses that hide a part of themselves when they are printed.
+func passcodes(ctx context.Context, h *Harness) error {
+	// Some endpoints know what their device can dial once they have met it.
+	if err := h.show(ctx, nil); err != nil {
+		return err
+	}
+	with := h.withPasscode()
+	if len(with) == 0 {
+		return skip("Harness.Dialable has no address with a passcode, and the endpoint dials none")
+	}
+	for _, a := range with {
+		set := meetings(h, 1, 1)
+		set[0].Join = a
+		if err := h.showAndSee(ctx, set); err != nil {
+			return fmt.Errorf("an address with a passcode; the device has to get Join.URI, since an Address itself hides it in texts and JSON: %w", err)
+		}
+	}
+	return nil
 }
 
 // smallChanges changes one field at a time: an endpoint that compares what it
@@ -377,6 +425,48 @@ func wantError(err, sentinel error) error {
 	}
 	if e.Op == "" || e.Endpoint == "" || e.Err == nil {
 		return fmt.Errorf("the error does not say what was tried on which device: %#v", e)
+	}
+	return nil
+}
+
+// errorText makes Show fail in every way that the harness has, and reads what it
+// says.
+func errorText(ctx context.Context, h *Harness) error {
+	if h.Unplug == nil && h.Stall == nil && len(h.Faults) == 0 {
+		return skip("needs Harness.Unplug, Stall or Faults")
+	}
+	if err := h.show(ctx, nil); err != nil {
+		return err
+	}
+	set := meetings(h, 1, 3)
+	if with := h.withPasscode(); len(with) > 0 {
+		set[0].Join = with[0]
+	}
+	ways := []func(){h.Unplug, h.Stall}
+	for _, sentinel := range []error{otj.ErrUnreachable, otj.ErrBusy, otj.ErrRejected, otj.ErrNotDevice, otj.ErrForeignBookings, otj.ErrCertificate, otj.ErrUnauthorized} {
+		ways = append(ways, h.Faults[sentinel])
+	}
+	for _, fault := range ways {
+		if fault == nil {
+			continue
+		}
+		fault()
+		sctx, cancel := context.WithTimeout(ctx, min(h.patience(), time.Second))
+		err := h.Endpoint.Show(sctx, set)
+		cancel()
+		if h.Plug != nil {
+			h.Plug()
+		}
+		if err == nil {
+			continue // which of them fail, other cases check
+		}
+		for _, m := range set {
+			for what, private := range map[string]string{"a title": m.Title, "an address": m.Join.URI} {
+				if strings.Contains(err.Error(), private) {
+					return fmt.Errorf("the error has %s, %q: %w", what, private, err)
+				}
+			}
+		}
 	}
 	return nil
 }

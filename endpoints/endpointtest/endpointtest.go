@@ -12,7 +12,7 @@
 //				Endpoint: ep,
 //				Shown:    device.Meetings,
 //				Dialable: []rules.Address{
-//					{Scheme: rules.SIP, URI: "sip:1@example.com"},
+//					{Scheme: rules.SIP, URI: "sip:1.482913@example.com"}, // with a passcode
 //					{Scheme: rules.SIP, URI: "sip:2@example.com"},
 //				},
 //				Unplug: device.Stop,
@@ -52,7 +52,8 @@ type Harness struct {
 	// that fetches its meetings, Shown lets it fetch. Required.
 	Shown func(ctx context.Context) ([]otj.Meeting, error)
 	// Dialable are addresses that the device can dial: two or more, all
-	// different. Undialable are some that it cannot; they may be none.
+	// different, and one with a passcode if it can have one: an adapter that sends
+	// a text of the Address in the place of its URI hides it. Undialable are some that it cannot; they may be none.
 	Dialable, Undialable []rules.Address
 
 	// Normalize returns what Shown makes of a meeting that the device cannot
@@ -100,14 +101,18 @@ type Harness struct {
 func Run(t *testing.T, newHarness func() (*Harness, error)) {
 	t.Helper()
 	for _, c := range cases {
+		var err error
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.check(newHarness); err != nil {
+			if err = c.check(newHarness); err != nil {
 				if skip := (*skipError)(nil); errors.As(err, &skip) {
 					t.Skip(err)
 				}
 				t.Error(err)
 			}
 		})
+		if isHarness(err) {
+			return
+		}
 	}
 }
 
@@ -119,6 +124,9 @@ func Test(newHarness func() (*Harness, error)) error {
 		err := c.check(newHarness)
 		if skip := (*skipError)(nil); err != nil && !errors.As(err, &skip) {
 			errs = append(errs, err)
+		}
+		if isHarness(err) {
+			break
 		}
 	}
 	return errors.Join(errs...)
@@ -140,13 +148,13 @@ const caseLimit = 2 * time.Minute
 func (c testCase) check(newHarness func() (*Harness, error)) error {
 	h, err := newHarness()
 	if err != nil {
-		return fmt.Errorf("%s: the harness could not be made: %w", c.name, err)
+		return &harnessError{fmt.Errorf("the harness could not be made: %w", err)}
 	}
 	if h.Close != nil {
 		defer h.Close()
 	}
 	if err := h.validate(); err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+		return &harnessError{err}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), caseLimit)
 	defer cancel()
@@ -164,6 +172,17 @@ func (e *skipError) Error() string { return e.why }
 
 func skip(format string, args ...any) error { return &skipError{fmt.Sprintf(format, args...)} }
 
+// harnessError is a mistake of the harness's. Every case would repeat it, so that
+// the first one ends the suite.
+type harnessError struct{ error }
+
+func (e *harnessError) Unwrap() error { return e.error }
+
+func isHarness(err error) bool {
+	var e *harnessError
+	return errors.As(err, &e)
+}
+
 func (h *Harness) validate() error {
 	switch {
 	case h.Endpoint == nil:
@@ -178,6 +197,9 @@ func (h *Harness) validate() error {
 		return errors.New("Harness has only one of Unplug and Plug")
 	case h.Stall != nil && h.Plug == nil:
 		return errors.New("Harness has Stall, but no Plug")
+	}
+	if _, ok := h.Endpoint.(otj.Watcher); ok && h.Reset == nil {
+		return errors.New("the endpoint is a Watcher, and Harness.Reset is nil")
 	}
 	for _, m := range meetings(h, 0, 3) {
 		n := h.normalize(m)

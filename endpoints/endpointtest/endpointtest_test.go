@@ -3,6 +3,7 @@ package endpointtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -102,7 +103,7 @@ func TestRulesAreTheDocumentation(t *testing.T) {
 			alarms = g.Specs[0].(*ast.TypeSpec).Type.(*ast.InterfaceType).Methods.List[0].Doc.Text()
 		}
 	}
-	require.Len(t, bullets, 12)
+	require.Len(t, bullets, 13)
 	assert.Contains(t, alarms, ruleAlarms)
 	var checked []string
 	for _, c := range cases {
@@ -217,6 +218,27 @@ func TestBrokenEndpointsFail(t *testing.T) {
 		}},
 		{"strips markup", []string{"as-they-are"}, nil, func(s *Screen) *broken {
 			return &broken{show: change(s, each(func(m *otj.Meeting) { m.Title = strings.ReplaceAll(m.Title, "<b>", "") }))}
+		}},
+		{"sends an address as it is printed", []string{"passcodes"}, nil, func(s *Screen) *broken {
+			return &broken{show: change(s, each(func(m *otj.Meeting) { m.Join.URI = m.Join.String() }))}
+		}},
+		{"repeats titles in errors", []string{"error-text"}, nil, func(s *Screen) *broken {
+			return &broken{show: func(ctx context.Context, ms []otj.Meeting) error {
+				err := s.Show(ctx, ms)
+				if errors.Is(err, otj.ErrRejected) {
+					return fmt.Errorf("%w: %s", err, ms[0].Title)
+				}
+				return err
+			}}
+		}},
+		{"repeats addresses in errors", []string{"error-text"}, nil, func(s *Screen) *broken {
+			return &broken{show: func(ctx context.Context, ms []otj.Meeting) error {
+				err := s.Show(ctx, ms)
+				if errors.Is(err, context.DeadlineExceeded) {
+					return fmt.Errorf("%w: dial %s", err, ms[0].Join.URI)
+				}
+				return err
+			}}
 		}},
 		{"hides private titles again", []string{"as-they-are", "small-changes"}, nil, func(s *Screen) *broken {
 			return &broken{show: change(s, each(func(m *otj.Meeting) {
@@ -467,8 +489,10 @@ func TestHarnessValidation(t *testing.T) {
 			return h, err
 		})
 		require.ErrorContains(t, err, tt.want)
+		assert.NotContains(t, err.Error(), "\n", "once, and not for every case")
 	}
-	require.ErrorContains(t, Test(func() (*Harness, error) { return nil, errors.New("no device today") }), "no device today")
+	err := Test(func() (*Harness, error) { return nil, errors.New("no device today") })
+	require.EqualError(t, err, "the harness could not be made: no device today")
 }
 
 // A device that rounds passes with a Normalize that says so, and only with it.

@@ -24,7 +24,7 @@ func TestSign(t *testing.T) {
 		return &endpointtest.Harness{
 			Endpoint:   NewSign(server.URL, "secret"),
 			Shown:      func(context.Context) ([]otj.Meeting, error) { return meetings(d), nil },
-			Dialable:   []rules.Address{{Scheme: rules.SIP, URI: "sip:1@example.com"}, {Scheme: rules.SIP, URI: "sip:2@example.com"}},
+			Dialable:   []rules.Address{{Scheme: rules.SIP, URI: "sip:1.482913@example.com"}, {Scheme: rules.SIP, URI: "sip:2@example.com"}},
 			Undialable: []rules.Address{{Scheme: rules.HTTPS, URI: "https://example.com/"}},
 			Unplug:     func() { d.set(func(d *device) { d.unplug = true }) },
 			Stall:      func() { d.set(func(d *device) { d.stall = make(chan struct{}) }) },

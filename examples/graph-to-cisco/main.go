@@ -17,6 +17,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -89,7 +90,19 @@ func simulated() (*tenant, error) {
 	}, nil
 }
 
+const usage = "usage: graph-to-cisco [mailbox of a room]"
+
 func run(ctx context.Context, out io.Writer, args []string) error {
+	flags := flag.NewFlagSet("graph-to-cisco", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(out, usage)
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w; %s", err, usage)
+	}
+	args = flags.Args()
 	var t *tenant
 	var err error
 	switch {
@@ -98,7 +111,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	case len(args) == 1:
 		t, err = microsoft365(args[0])
 	default:
-		return errors.New("usage: graph-to-cisco [mailbox of a room]")
+		return errors.New(usage)
 	}
 	if err != nil {
 		return err

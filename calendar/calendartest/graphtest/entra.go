@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,7 +229,11 @@ func (s *Server) serveEntra(w http.ResponseWriter, r *http.Request) {
 	}
 	if fx.Status != 0 {
 		fx.headers(w.Header())
-		entraError(s, w, fx.Status, cmp.Or(fx.Code, "temporarily_unavailable"), 90033, "A transient error has occurred. Please try again.")
+		kind, code := cmp.Or(fx.Code, "temporarily_unavailable"), 90033
+		if n, err := strconv.Atoi(strings.TrimPrefix(fx.Code, "AADSTS")); err == nil {
+			kind, code = "temporarily_unavailable", n
+		}
+		entraError(s, w, fx.Status, kind, code, "A transient error has occurred. Please try again.")
 		return
 	}
 	switch rest {

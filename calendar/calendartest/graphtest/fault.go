@@ -41,7 +41,8 @@ type Fault struct {
 	Probability float64
 
 	// Status answers with an error: 429, 503, 410, or any other. Code is that in
-	// the answer; there is one for each common status. RetryAfter, in whole
+	// the answer; there is one for each common status. Of Entra it is the error or
+	// a number as "AADSTS50196". RetryAfter, in whole
 	// seconds, is in its header; 0 leaves it out. A 410 that has the code
 	// "resyncRequired" also has a Location to start again from.
 	Status     int

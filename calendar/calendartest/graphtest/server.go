@@ -15,7 +15,16 @@
 // The base address is both that of Graph (base + "/v1.0/…") and the authority
 // of Entra (base + "/" + tenant). Clients of Entra that refuse an authority
 // without TLS, as azidentity does, need StartTLS and the transport of
-// [Server.Client].
+// [Server.Client]. A credential of azidentity also asks Microsoft whether an
+// authority is one of Entra's, unless it is told not to; the fake is none:
+//
+//	cred, err := azidentity.NewClientSecretCredential(tenant.ID(), app.ClientID(), string(secret), &azidentity.ClientSecretCredentialOptions{
+//		ClientOptions: azcore.ClientOptions{
+//			Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: base},
+//			Transport: srv.Client(),
+//		},
+//		DisableInstanceDiscovery: true,
+//	})
 //
 // It has the client credentials flow by secret and by certificate, discovery
 // documents, admin consent, calendarView with delta queries, events and their
