@@ -71,7 +71,7 @@ func Calling(device string, last, now time.Time, agent, service string) Finding 
 	case last.IsZero() && webaddr.IsLocal(host):
 		f.Result = Fail
 		f.Why = fmt.Sprintf("The device has not asked for its meetings, and cannot: %s is the machine of this program alone.", host)
-		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up has one."
+		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up says how."
 	case last.IsZero():
 		f.Result = Fail
 		f.Why = "The device has not asked for its meetings since this program started."

@@ -135,7 +135,7 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 	case d.Type == "cisco" && d.Via == "macro":
 		steps, err = i.macro(ctx, room, d)
 	case d.Type == "cisco" && d.Via == "tms":
-		steps = managed(base)
+		steps = i.managed(base)
 	case d.Type == "cisco":
 		return ciscoSteps(ctx, room, d, e)
 	case d.Type == "poly":
@@ -166,13 +166,24 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 		for n := range steps {
 			steps[n].Done = true
 		}
-	case (d.Type == "poly" || d.Type == "feed") && i.site.config.here():
-		steps = slices.Insert(steps, 0, control.SetupStep{
-			Title: fmt.Sprintf("Other machines cannot reach this program at %s. Write such a file, with a name and a certificate of your own, and start it with otj serve --config FILE; what was entered stays. Then come back: the addresses below are others then.", i.site.config.URL),
-			Where: atComputer, Lines: []string{i.site.config.reachable()},
-		})
+	case (d.Type == "poly" || d.Type == "feed" || d.Type == "cisco") && i.site.config.here():
+		steps = slices.Insert(steps, 0, i.moved())
 	}
 	return steps, nil, err
+}
+
+// moved says that the program has to get another address before a device can
+// call it.
+func (i *installer) moved() control.SetupStep {
+	c := &i.site.config
+	s := control.SetupStep{Title: fmt.Sprintf("Other machines cannot reach this program at %s. ", c.URL), Where: atComputer}
+	if c.noFile {
+		s.Title += "Write such a file, with a name and a certificate of your own, and start it with otj serve --config FILE; what was entered stays. Then come back: the addresses below are others then."
+		s.Lines = []string{c.reachable()}
+		return s
+	}
+	s.Title += fmt.Sprintf("The address is this machine's alone. In the configuration file, change the \"url\" of %q to one that devices reach, and what it listens at and its certificate with it, and start the program again. Then come back: the addresses below are others then.", c.urlIn)
+	return s
 }
 
 func (i *installer) macro(ctx context.Context, room string, d Device) ([]control.SetupStep, error) {
@@ -184,14 +195,14 @@ func (i *installer) macro(ctx context.Context, room string, d Device) ([]control
 	return []control.SetupStep{
 		{Title: fmt.Sprintf("Fetch the macro of %s: open this page and enter this code, which works once within 24 hours.", room), Where: atComputer,
 			Lines: []string{page, string(code)}},
-		{Title: "Or fetch it on a command line.", Where: atComputer, Lines: []string{"curl -o otj.js -d code=" + string(code) + " " + page}},
-		{Title: "In the device's web interface, under Settings, Macro Editor: import the file and switch it on. Allow the macro to call out.", Where: atDevice,
-			Lines: []string{"xConfiguration Macros Mode: On", "xConfiguration HttpClient Mode: On"}},
+		{Title: "Or fetch it on a command line. " + cisco.FetchHint, Where: atComputer, Lines: []string{i.site.macros.FetchCommand(d.ID, code)}},
+		{Title: "On a terminal of the device, switch macros on and let them call this program.", Where: atDevice, Lines: i.site.macros.DeviceCommands()},
+		{Title: "In the device's web interface, under Settings, Macro Editor: import the file and switch it on.", Where: atDevice},
 	}, nil
 }
 
-func managed(base *url.URL) []control.SetupStep {
-	step := control.SetupStep{Title: "Enter this on a terminal of the device, with its password in the place of SECRET.", Where: atDevice}
+func (i *installer) managed(base *url.URL) []control.SetupStep {
+	step := control.SetupStep{Title: "Enter this on a terminal of the device, with the password in the place of SECRET. The password is " + i.password + ".", Where: atDevice}
 	for _, c := range []string{
 		"ExternalManager Address: " + base.Host, "ExternalManager Path: " + managerPath[1:] + "/SECRET", "ExternalManager Protocol: HTTPS",
 		"TlsVerify: On", "HttpMethod: POST", "Mode: TMS",
