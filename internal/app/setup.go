@@ -50,7 +50,7 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 	i := installer{site: s, password: "the one in the configuration file", code: func(ctx context.Context) (calendar.Secret, error) {
 		return s.macros.NewCode(ctx, d.ID)
 	}}
-	steps, findings, err := i.steps(ctx, room, d, e)
+	steps, set, err := i.steps(ctx, room, d, e)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,11 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 		}
 	}
 	switch {
-	case len(findings) == 0:
+	case set == nil:
 	case !apply:
 		out.printf("\nNothing was changed; --apply sets it.\n")
 	default:
-		if err := e.(*cisco.Endpoint).Apply(ctx, findings); err != nil {
+		if err := set(ctx); err != nil {
 			return err
 		}
 		out.printf("\nSet.\n")
@@ -123,21 +123,20 @@ const (
 	atHub      = "Webex Control Hub"
 )
 
-// steps says what has to be done at a device, and what one that can be called
-// lacks.
-func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+// steps says what has to be done at a device. One that can be called is asked for
+// what it lacks; set sets that, and is nil if it lacks nothing.
+func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endpoint) (steps []control.SetupStep, set func(context.Context) error, err error) {
 	base, err := url.Parse(i.site.config.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	var steps []control.SetupStep
 	switch {
 	case d.Type == "cisco" && d.Via == "macro":
 		steps, err = i.macro(ctx, room, d)
 	case d.Type == "cisco" && d.Via == "tms":
 		steps = i.managed(base)
 	case d.Type == "cisco":
-		return ciscoSteps(ctx, room, d, e)
+		return i.cisco(ctx, room, d, e)
 	case d.Type == "poly":
 		steps, err = i.poly(base, d)
 	case d.Type == "feed":
@@ -227,13 +226,27 @@ func (i *installer) poly(base *url.URL, d Device) ([]control.SetupStep, error) {
 // ciscoWays are the ways to a Cisco device, as they are in Device.Via.
 var ciscoWays = map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}
 
-// ciscoSteps asks a device that can be called for what it lacks.
-func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+// cisco asks a device that can be called for what it lacks. Where its WebSocket
+// is missing it is asked over HTTPS, since the setting cannot be seen otherwise.
+func (i *installer) cisco(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, func(context.Context) error, error) {
 	device, ok := e.(*cisco.Endpoint)
 	if !ok {
 		return nil, nil, fmt.Errorf("the endpoint of %s is a %T", room, e)
 	}
 	findings, err := device.Check(ctx, ciscoWays[d.Via])
+	if d.Via == "websocket" && errors.Is(err, otj.ErrNotDevice) {
+		https := d
+		https.Via, https.FeedbackSlot = "https", 0
+		other, oerr := newCiscoPush(i.site, room, https)
+		if oerr != nil {
+			return nil, nil, oerr
+		}
+		device = other.(*cisco.Endpoint)
+		defer closeDevice(ctx, device)
+		if found, oerr := device.Check(ctx, ciscoWays[d.Via]); oerr == nil && len(found) > 0 {
+			findings, err = found, nil
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -248,7 +261,10 @@ func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]c
 		}
 		steps = append(steps, step)
 	}
-	return steps, findings, nil
+	return steps, func(ctx context.Context) error {
+		defer closeDevice(ctx, device)
+		return device.Apply(ctx, findings)
+	}, nil
 }
 
 // beforehand are the steps for a Cisco device that cannot be asked: because it

@@ -31,6 +31,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/ciscotest"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
 // selfSigned writes a certificate for 127.0.0.1 and its key.
@@ -339,4 +340,19 @@ func TestSetupApplies(t *testing.T) {
 	assert.Equal(t, "HTTP", d.Config("NetworkServices/HTTP/Mode"))
 	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
 	assert.Equal(t, "HTTPS", d.Config("NetworkServices/HTTP/Mode"))
+
+	// A device without its WebSocket is asked, and set, over HTTPS.
+	c.Rooms[0].Device.Via = "websocket"
+	out.Reset()
+	require.NoError(t, c.Setup(t.Context(), "Fjord", false, &out))
+	assert.Contains(t, out.String(), "xConfiguration NetworkServices Websocket: FollowHTTPService")
+	assert.Equal(t, "Off", d.Config("NetworkServices/Websocket"))
+	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
+	assert.Equal(t, "FollowHTTPService", d.Config("NetworkServices/Websocket"))
+	out.Reset()
+	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
+	assert.Contains(t, out.String(), "has what it needs")
+	assert.Zero(t, d.Sessions(), "no session is left at the device")
+	d.SetFault(ciscotest.FaultNotDevice)
+	require.ErrorIs(t, c.Setup(t.Context(), "Fjord", true, io.Discard), otj.ErrNotDevice)
 }
