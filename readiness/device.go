@@ -31,11 +31,11 @@ func Device(device string, err error) Finding {
 			f.Fingerprint = shown.CertificateFingerprint()
 		}
 	case errors.Is(err, otj.ErrNotDevice):
-		f.Why, f.Fix = "Something answers at this address that is not such a device.", "Correct the address or the kind of the device."
+		f.Why, f.Fix = "Something answers at this address, and not as the device should.", "Correct the address or the kind of the device."
 	case errors.Is(err, otj.ErrBusy):
 		f.Result, f.Why, f.Fix = Warn, "The device asks to be called less often.", "Wait, and check again. See whether another system calls it too."
 	case errors.Is(err, otj.ErrUnreachable):
-		f.Why = "The device does not answer."
+		f.Why = "There is no connection to the device."
 		f.Fix = "See whether it is on, whether its address is right, and whether the firewall lets this program through to it."
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		f.Why, f.Fix = "The device has not answered in time.", "See whether it is on, and whether the firewall lets this program through to it."
