@@ -31,11 +31,11 @@ func Device(device string, err error) Finding {
 			f.Fingerprint = shown.CertificateFingerprint()
 		}
 	case errors.Is(err, otj.ErrNotDevice):
-		f.Why, f.Fix = "Something answers at this address that is not such a device.", "Correct the address or the kind of the device."
+		f.Why, f.Fix = "Something answers at this address, and not as the device should.", "Correct the address or the kind of the device."
 	case errors.Is(err, otj.ErrBusy):
 		f.Result, f.Why, f.Fix = Warn, "The device asks to be called less often.", "Wait, and check again. See whether another system calls it too."
 	case errors.Is(err, otj.ErrUnreachable):
-		f.Why = "The device does not answer."
+		f.Why = "There is no connection to the device."
 		f.Fix = "See whether it is on, whether its address is right, and whether the firewall lets this program through to it."
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		f.Why, f.Fix = "The device has not answered in time.", "See whether it is on, and whether the firewall lets this program through to it."
@@ -71,7 +71,7 @@ func Calling(device string, last, now time.Time, agent, service string) Finding 
 	case last.IsZero() && webaddr.IsLocal(host):
 		f.Result = Fail
 		f.Why = fmt.Sprintf("The device has not asked for its meetings, and cannot: %s is the machine of this program alone.", host)
-		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up has one."
+		f.Fix = "Give the program an address that the device reaches, in a configuration file; the page that sets the device up says how."
 	case last.IsZero():
 		f.Result = Fail
 		f.Why = "The device has not asked for its meetings since this program started."

@@ -34,6 +34,8 @@ type Network struct {
 	Webex   string
 	// Notifications says that the calendar system calls the service.
 	Notifications bool
+	// NoConsole says that there is no control centre for administrators to call.
+	NoConsole bool
 	// NTP names the time servers that devices use; empty leaves it to the reader.
 	NTP string
 }
@@ -67,7 +69,9 @@ func (n Network) Ports() []PortRule {
 	if n.Notifications {
 		add("Microsoft Graph", n.Service, "tells of changed meetings")
 	}
-	add("administrators", n.Service, "use the console")
+	if !n.NoConsole {
+		add("administrators", n.Service, "use the console")
+	}
 	ntp := n.NTP
 	if ntp == "" {
 		ntp = "your time servers"

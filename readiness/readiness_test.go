@@ -269,6 +269,9 @@ func TestDevice(t *testing.T) {
 	assert.Equal(t, "ab12", f.Fingerprint)
 	f = readiness.Device("Fjord", &otj.EndpointError{Op: "ask", Endpoint: "Fjord", Err: otj.ErrUnreachable, Fix: "Switch it on"})
 	assert.Equal(t, "Switch it on.", f.Fix)
+	f = readiness.Device("Fjord", &otj.EndpointError{Op: "ask", Endpoint: "Fjord", Err: otj.ErrNotDevice, Fix: "Set it"})
+	assert.NotContains(t, f.Why, "that is not such a device", "it may be one, with another setting")
+	assert.Equal(t, "Set it.", f.Fix)
 
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	f = readiness.Calling("Loft", time.Time{}, now, "", "https://otj.acme.example:8443")
@@ -309,6 +312,8 @@ func TestPorts(t *testing.T) {
 	local := readiness.Table(readiness.Network{Service: "http://localhost:8080", Calling: true}.Ports())
 	assert.Contains(t, local, "| video systems | localhost | TCP | 8080 | HTTP |")
 	assert.NotContains(t, local, "HTTPS")
+	assert.Contains(t, local, "| administrators | localhost |")
+	assert.NotContains(t, readiness.Table(readiness.Network{Service: "http://localhost:8080", NoConsole: true}.Ports()), "administrators")
 }
 
 // --- scripts -------------------------------------------------------------------

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -60,6 +62,8 @@ type fault struct {
 	cause error // may be nil
 	// fingerprint is that of a certificate which is not trusted.
 	fingerprint string
+	// whole says that text does without the words of kind, which say too much.
+	whole bool
 }
 
 // CertificateFingerprint returns the SHA-256 of the certificate that was not
@@ -68,6 +72,9 @@ type fault struct {
 func (f *fault) CertificateFingerprint() string { return f.fingerprint }
 
 func (f *fault) Error() string {
+	if f.whole {
+		return f.text
+	}
 	s := f.kind.Error()
 	if f.text != "" {
 		s += ": " + f.text
@@ -88,11 +95,12 @@ const (
 	fixMode     = "Check the address, and that NetworkServices HTTP Mode of the device is HTTPS"
 	fixTeams    = "The device is in Microsoft Teams Rooms mode, in which it takes no bookings: its meetings come from Teams"
 	fixCert     = "Compare the fingerprint with the one that the device shows under its security settings, and pin it if they are the same, or give the authority that signed the certificate; if they differ, somebody may stand between"
+	fixNoTLS    = "Check the address and its port, and that NetworkServices HTTP Mode of the device is HTTPS: what answers there may be something else, or a device that is starting"
 	fixReach    = "Check that the device is on, its address, that this machine may open a connection to it, and that NetworkServices HTTP Mode of the device is not Off"
 	fixWebex    = "Check that this machine reaches Webex, through the proxy if there is one"
 	fixProxy    = "A proxy between this machine and Webex may sign certificates itself: give the file with its authority as ca_file"
 	fixCut      = "It is tried again. If it stays, look for a proxy or a bad line between, and at the load of the device"
-	fixForeign  = "Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join), stop it, or take the device over"
+	fixForeign  = `Find out who else writes bookings (TMS, Webex Hybrid Calendar, another One-Touch Join) and stop it, or take the device over: with "take_over": true in a configuration file, or "Overwrite bookings of others" in the control centre`
 )
 
 // errPinned is a certificate with another fingerprint, or none.
@@ -127,8 +135,11 @@ func networkFault(ctx context.Context, err error) error {
 			text: fmt.Sprintf("%s; its SHA-256 fingerprint is %s", clean(verify.Err.Error()), got)}
 	case errors.As(err, &verify), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
 		return &fault{kind: otj.ErrCertificate, text: clean(err.Error()), fix: fixCert, cause: err}
-	case errors.As(err, &record):
-		return &fault{kind: otj.ErrNotDevice, text: "no TLS on this port", fix: fixMode, cause: err}
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return &fault{kind: otj.ErrNotDevice, text: "something answers there that does not speak TLS", fix: fixMode, cause: err}
+	case errors.Is(err, io.EOF):
+		// So does a device that is switched off at this moment.
+		return &fault{kind: otj.ErrUnreachable, text: "something took the connection and closed it without an answer: it may not speak TLS", fix: fixNoTLS, cause: err}
 	}
 	return &fault{kind: otj.ErrUnreachable, text: clean(err.Error()), fix: fixReach, cause: err}
 }

@@ -2,6 +2,7 @@ package cisco_test
 
 import (
 	"context"
+	"net"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -66,6 +67,56 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Something that is there and does not speak TLS is not called silent.
+func TestNoTLS(t *testing.T) {
+	plain := httptest.NewServer(nil)
+	defer plain.Close()
+	closes, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer closes.Close()
+	go func() {
+		for {
+			c, err := closes.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096)) // a close with something unread is a reset
+			_ = c.Close()
+		}
+	}()
+	creds := cisco.Password{User: "otj", Password: "x"}
+	for at, want := range map[string]error{plain.Listener.Addr().String(): otj.ErrNotDevice, closes.Addr().String(): otj.ErrUnreachable} {
+		https, err := cisco.New(at, creds, nil)
+		require.NoError(t, err)
+		socket, err := cisco.NewWebSocket(at, creds, cisco.SocketHeader, nil)
+		require.NoError(t, err)
+		for _, ep := range []*cisco.Endpoint{https, socket} {
+			err := ep.Show(t.Context(), nil)
+			require.ErrorIs(t, err, want)
+			require.ErrorContains(t, err, "something ")
+			require.ErrorContains(t, err, "not speak TLS")
+			var e *otj.EndpointError
+			require.ErrorAs(t, err, &e)
+			assert.Contains(t, e.Fix, "NetworkServices HTTP Mode")
+		}
+	}
+}
+
+// A device without its WebSocket is not called another thing, and the fix names
+// the setting.
+func TestNoWebSocket(t *testing.T) {
+	d := start(t, nil)
+	d.SetConfig("NetworkServices/Websocket", "Off")
+	ep, err := cisco.NewWebSocket(d.Addr(), password(d), cisco.SocketHeader, &cisco.Options{Fingerprint: d.Fingerprint()})
+	require.NoError(t, err)
+	err = ep.Show(t.Context(), nil)
+	require.ErrorIs(t, err, otj.ErrNotDevice)
+	assert.NotContains(t, err.Error(), "not a device")
+	var e *otj.EndpointError
+	require.ErrorAs(t, err, &e)
+	assert.Contains(t, e.Fix, "xConfiguration NetworkServices Websocket: FollowHTTPService")
+}
+
 // What a device sends over a WebSocket is bounded too.
 func TestEndlessMessage(t *testing.T) {
 	d := start(t, nil)
@@ -112,6 +163,9 @@ func TestForeignBookings(t *testing.T) {
 	require.Len(t, ep.Alarms(), 1)
 	assert.Equal(t, cisco.AlarmForeign, ep.Alarms()[0].Code)
 	assert.Contains(t, ep.Alarms()[0].Text, "TMS at tms.example.com")
+	assert.Contains(t, ep.Alarms()[0].Text, "has 1 booking of")
+	assert.Contains(t, ep.Alarms()[0].Text, `"take_over": true`)
+	assert.Contains(t, ep.Alarms()[0].Text, "in the control centre")
 	assert.Equal(t, "tms-4711", d.Bookings()[0].ID, "not overwritten")
 	ep.TakeOver()
 	require.NoError(t, ep.Show(t.Context(), someMeetings(2)))

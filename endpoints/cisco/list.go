@@ -84,8 +84,8 @@ func (e *Endpoint) checkForeign(ctx context.Context, l *listing) error {
 	}
 	e.foreignAt = time.Now()
 	if l.ours == 0 && !e.owned && !e.taken.Load() {
-		e.alarm(AlarmForeign, "%s has %d bookings of another system (%s), which are left as they are. %s", e.opts.Name, l.foreign, writer, fixForeign)
-		return &fault{kind: otj.ErrForeignBookings, text: fmt.Sprintf("%d bookings, perhaps of %s", l.foreign, writer), fix: fixForeign}
+		e.alarm(AlarmForeign, "%s has %s of another system (%s); nothing was overwritten. %s", e.opts.Name, bookings(l.foreign), writer, fixForeign)
+		return &fault{kind: otj.ErrForeignBookings, text: fmt.Sprintf("%s, perhaps of %s", bookings(l.foreign), writer), fix: fixForeign}
 	}
 	e.alarm(AlarmForeign, "Another system (%s) writes bookings to %s too: the lists overwrite each other. Stop one of them", writer, e.opts.Name)
 	return nil
@@ -121,9 +121,17 @@ func (e *Endpoint) writer(ctx context.Context) string {
 	case err == nil && strings.EqualFold(n.Value("Mode"), "TMS"):
 		return clean("TMS at " + firstOf(n.Value("ExternalManager", "Address"), "an address not set"))
 	case e.can.Load().spark:
-		return "Webex Hybrid Calendar, or a program that pushes"
+		return "TMS, Webex Hybrid Calendar, or a program that pushes"
 	}
-	return "a program that pushes, or a person at the panel"
+	return "TMS, a program that pushes, or a person at the panel"
+}
+
+// bookings counts them in words.
+func bookings(n int) string {
+	if n == 1 {
+		return "1 booking"
+	}
+	return fmt.Sprintf("%d bookings", n)
 }
 
 // confirm reads the list back and compares it with what was written, by Id: an
@@ -146,7 +154,7 @@ func (e *Endpoint) confirm(ctx context.Context, list []putBooking) (*listing, er
 			return nil, err
 		}
 		if !l.empty() {
-			return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("%d bookings are still there after they were cleared", max(l.total, l.count)),
+			return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("%s left after the list was cleared", bookings(max(l.total, l.count))),
 				fix: "Clear the bookings on the device: xCommand Bookings Clear"}
 		}
 		return l, nil
@@ -169,7 +177,7 @@ func (e *Endpoint) confirm(ctx context.Context, list []putBooking) (*listing, er
 		}
 	}
 	if differ > 0 || missing > 0 && l.total < len(list) && !e.clockWrong() {
-		return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("of %d bookings the device lacks %d and has %d otherwise", len(list), missing, differ),
+		return nil, &fault{kind: otj.ErrRejected, text: fmt.Sprintf("of %s the device lacks %d and has %d otherwise", bookings(len(list)), missing, differ),
 			fix: "The device accepted the list and does not have it: look at its log, and give it fewer bookings"}
 	}
 	return l, nil

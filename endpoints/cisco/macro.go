@@ -168,6 +168,25 @@ func (s *MacroServer) EnrolURL(device string) string {
 	return s.base.String() + "/" + device + "/enrol"
 }
 
+// DeviceCommands are what an administrator enters on the terminal of a device
+// before a macro of this server can run there.
+func (s *MacroServer) DeviceCommands() []string {
+	return []string{
+		"xConfiguration Macros Mode: On",
+		"xConfiguration HttpClient Mode: On",
+		`xCommand HttpClient Allow Hostname Add Expression: "^` + strings.ReplaceAll(s.base.Hostname(), ".", `\.`) + `$"`,
+	}
+}
+
+// FetchCommand is a command line that fetches the macro of a device with a code.
+// A refusal leaves no file: it would be taken for the macro.
+func (s *MacroServer) FetchCommand(device string, code calendar.Secret) string {
+	return "curl -sS --fail -o otj.js -d code=" + string(code) + " " + s.EnrolURL(device)
+}
+
+// FetchHint is what to know of FetchCommand.
+const FetchHint = "If the site's certificate is not from a public authority, curl needs --cacert too, with the site's certificate file."
+
 // NewCode makes a code by which the macro of a device can be fetched once. A
 // code from before is void. What the device already has goes on working until
 // the new macro is fetched.
@@ -355,12 +374,12 @@ var enrolTemplate = template.Must(template.New("enrol").Parse(`<!doctype html>
 <h1>Join buttons for {{.Device}}</h1>
 <ol>
 <li>On the device, switch macros and its HTTP client on:
-<pre>xConfiguration Macros Mode: On
-xConfiguration HttpClient Mode: On
-xCommand HttpClient Allow Hostname Add Expression: "^{{.Host}}$"</pre></li>
+<pre>{{range .Commands}}{{.}}
+{{end}}</pre></li>
 <li>Enter the enrolment code. The macro can be fetched once with it.
 <form method="post"><input name="code" autocomplete="off" required> <button>Download the macro</button></form>
-or <pre>curl -o otj.js -d code=CODE {{.URL}}</pre></li>
+or <pre>{{.Fetch}}</pre>
+{{.Hint}}</li>
 <li>Open the macro editor of the device as an administrator, import <code>otj.js</code> under the name <code>otj</code> and switch it on. Or, in a terminal on the device:
 <pre>xCommand Macros Macro Save Name: otj Overwrite: True
 (the content of otj.js, then a line with a single dot)
@@ -374,8 +393,8 @@ func (s *MacroServer) enrolPage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
 	device := r.PathValue("device")
-	enrolTemplate.Execute(w, map[string]string{ //nolint:errcheck // the visitor is gone
-		"Device": device, "Host": strings.ReplaceAll(s.base.Hostname(), ".", `\.`), "URL": s.EnrolURL(device)})
+	enrolTemplate.Execute(w, map[string]any{ //nolint:errcheck // the visitor is gone
+		"Device": device, "Commands": s.DeviceCommands(), "Fetch": s.FetchCommand(device, "CODE"), "Hint": FetchHint})
 }
 
 func (s *MacroServer) enrol(w http.ResponseWriter, r *http.Request) {

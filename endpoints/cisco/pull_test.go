@@ -1,6 +1,7 @@
 package cisco_test
 
 import (
+	"html"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,23 @@ func TestPullOptions(t *testing.T) {
 	for _, o := range []cisco.PullOptions{{WebRTC: "always"}, {Encryption: "Maybe"}, {MaxBookings: -1}} {
 		assert.Error(t, ep.Set(o), o)
 	}
+}
+
+// The page for the installer has the same commands as the methods, and the one
+// that fetches the macro writes no refusal into its file.
+func TestMacroCommands(t *testing.T) {
+	s, err := cisco.NewMacroServer("https://otj.example.com/m", nil)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("GET", "/m/fjord/enrol", nil))
+	page := html.UnescapeString(w.Body.String())
+	commands := s.DeviceCommands()
+	require.Contains(t, commands, `xCommand HttpClient Allow Hostname Add Expression: "^otj\.example\.com$"`)
+	for _, c := range append(commands, s.FetchCommand("fjord", "CODE"), cisco.FetchHint) {
+		assert.Contains(t, page, c)
+	}
+	assert.Equal(t, "curl -sS --fail -o otj.js -d code=abc https://otj.example.com/m/fjord/enrol", s.FetchCommand("fjord", "abc"))
+	assert.Contains(t, cisco.FetchHint, "--cacert")
 }
 
 // Nobody knows which form of an empty list clears a device, so it can be chosen.

@@ -174,8 +174,8 @@ func handshakeFault(ctx context.Context, resp *http.Response, err error) error {
 	case http.StatusForbidden, http.StatusUnauthorized:
 		return &fault{kind: otj.ErrUnauthorized, text: fmt.Sprintf("status %d", resp.StatusCode), fix: fixPassword}
 	case http.StatusNotFound:
-		return &fault{kind: otj.ErrNotDevice, text: "status 404: no WebSocket here",
-			fix: "Check the address, and that NetworkServices Websocket of the device is FollowHTTPService"}
+		return &fault{kind: otj.ErrNotDevice, whole: true, text: "no WebSocket at this address: status 404",
+			fix: "If the device is at this address, set at it xConfiguration NetworkServices Websocket: FollowHTTPService; that cannot be done over the WebSocket itself. Else correct the address"}
 	}
 	start, _ := io.ReadAll(io.LimitReader(resp.Body, 2048)) // what there is of it says enough
 	if f := httpFault(resp, start); f != nil {

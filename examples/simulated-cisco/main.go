@@ -96,7 +96,10 @@ func run(ctx context.Context, dir, page string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	serve(ctx, &wg, pl, screens(devices))
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", screens(devices))
+	mux.Handle("POST /{device}/{trouble}", trouble(devices))
+	serve(ctx, &wg, pl, mux)
 	fmt.Fprintf(out, "Five simulated devices are on. Their screens: http://%s/\nThe configuration is %s. In another terminal:\n\n  otj serve --config %[2]s\n\ndocs/cisco.md has what to do for each device. Ctrl-C ends.\n", pl.Addr(), filepath.Join(dir, "otj.json"))
 	<-ctx.Done()
 	return nil
@@ -199,6 +202,30 @@ func runMacro(ctx context.Context, d *ciscotest.Device, path, ca string, out io.
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// troubles are what can befall a device.
+var troubles = map[string]func(*ciscotest.Device){
+	"reboot":       (*ciscotest.Device).Reboot, // without its bookings
+	"foreign":      func(d *ciscotest.Device) { d.WriteForeign() },
+	"user":         func(d *ciscotest.Device) { d.SetAccount(d.User(), d.Password(), ciscotest.User) },
+	"admin":        func(d *ciscotest.Device) { d.SetAccount(d.User(), d.Password(), ciscotest.Admin) },
+	"unplug":       (*ciscotest.Device).Unplug,
+	"plug":         (*ciscotest.Device).Plug,
+	"no-websocket": func(d *ciscotest.Device) { d.SetConfig("NetworkServices/Websocket", "Off") },
+}
+
+// trouble lets one of the troubles befall a device.
+func trouble(devices map[string]*ciscotest.Device) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, befall := devices[r.PathValue("device")], troubles[r.PathValue("trouble")]
+		if d == nil || befall == nil {
+			http.NotFound(w, r)
+			return
+		}
+		befall(d)
+		fmt.Fprintf(w, "%s: %s\n", d.Name(), r.PathValue("trouble"))
+	})
 }
 
 // screens shows what is on all devices, as text that is loaded again by itself.

@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco"
 	"github.com/onetouchjoin/onetouchjoin/internal/app"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
 // The configuration that the example writes is sound, and its page has the
@@ -48,6 +50,29 @@ func TestRun(t *testing.T) {
 	cal, err := os.ReadFile(filepath.Join(dir, "calendar.ics"))
 	require.NoError(t, err)
 	assert.Equal(t, 3, strings.Count(string(cal), "BEGIN:VEVENT"))
+	push := c.Rooms[0].Device
+	ep, err := cisco.New(push.Address, cisco.Password{User: push.Username, Password: push.Password}, &cisco.Options{Fingerprint: push.Fingerprint})
+	require.NoError(t, err)
+	post := func(path string) int {
+		resp, err := http.Post("http://"+page+path, "", nil)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp.StatusCode
+	}
+	for _, s := range []struct {
+		trouble string
+		want    error
+	}{{"foreign", otj.ErrForeignBookings}, {"reboot", nil}, {"user", otj.ErrUnauthorized}, {"admin", nil}, {"unplug", otj.ErrUnreachable}, {"plug", nil}} {
+		require.Equal(t, http.StatusOK, post("/Push/"+s.trouble))
+		now := time.Now().UTC()
+		assert.ErrorIs(t, ep.Show(t.Context(), []otj.Meeting{{ID: s.trouble, Title: s.trouble, Start: now, End: now.Add(time.Hour)}}), s.want, s.trouble)
+	}
+	assert.Equal(t, http.StatusOK, post("/Socket/no-websocket"))
+	var setup strings.Builder
+	require.NoError(t, c.Setup(t.Context(), "Socket", false, &setup))
+	assert.Contains(t, setup.String(), "FollowHTTPService")
+	assert.Equal(t, http.StatusNotFound, post("/Push/fire"))
+	assert.Equal(t, http.StatusNotFound, post("/Pull/reboot"))
 	cancel()
 	require.NoError(t, <-done)
 }

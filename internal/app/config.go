@@ -63,6 +63,7 @@ type Config struct {
 	ruleTexts string        // what engine was made of
 	doc       *jsonc.Doc
 	dir       string // that relative paths start from
+	noFile    bool   // it is that of LocalConfig
 
 	mailboxes map[string]Source // the control centre's, by ID
 }

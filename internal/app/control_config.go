@@ -94,7 +94,7 @@ func LocalConfig(data, listen string) (*Config, error) {
 		return nil, err
 	}
 	return &Config{
-		Settings: otj.DefaultSettings(),
+		Settings: otj.DefaultSettings(), noFile: true,
 		Control: &ControlConfig{
 			Listen: listen, URL: "http://" + net.JoinHostPort("localhost", port), HTTP: true,
 			Data: data, Folders: []string{calendarsIn(data)},

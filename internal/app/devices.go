@@ -229,7 +229,7 @@ func (s *Site) needsTLS(name string) error {
 	if s.config.URL == "" {
 		return member(name, `the device calls the program: add "site" with its "url" to the file`)
 	}
-	if s.config.here() {
+	if s.config.here() && s.config.noFile {
 		return member(name, "the device calls the program over https: at %s it cannot. Start the program with otj serve --config FILE, with a file such as %s and a name and a certificate of your own; what was entered stays", s.config.URL, s.config.reachable())
 	}
 	return member(name, `the device calls the program over https: at %s it cannot; give the program a "url" that begins with https:// and a certificate`, s.config.URL)

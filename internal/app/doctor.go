@@ -281,7 +281,7 @@ func (c *Config) Network() readiness.Network {
 	if n.Service == "" && c.Control != nil {
 		n.Service = c.Control.URL
 	}
-	n.Notifications = c.Notifications != ""
+	n.Notifications, n.NoConsole = c.Notifications != "", c.Control == nil
 	for _, name := range sortedKeys(c.Calendars) {
 		if cal := c.Calendars[name]; cal.Type == "microsoft365" {
 			if at, err := cal.app.cloud(); err == nil {

@@ -55,7 +55,7 @@ func TestDoctorOfASite(t *testing.T) {
 	assert.Equal(t, 5, unknown, "they call, or are called with meetings only")
 
 	n := c.Network()
-	assert.Equal(t, readiness.Network{Service: "https://otj.fabrikam.example", Pushed: []string{"hook.example"}, Calling: true, Webex: "https://cloud.example"}, n)
+	assert.Equal(t, readiness.Network{Service: "https://otj.fabrikam.example", Pushed: []string{"hook.example"}, Calling: true, Webex: "https://cloud.example", NoConsole: true}, n)
 }
 
 func TestCheckSite(t *testing.T) {

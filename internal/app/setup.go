@@ -50,7 +50,7 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 	i := installer{site: s, password: "the one in the configuration file", code: func(ctx context.Context) (calendar.Secret, error) {
 		return s.macros.NewCode(ctx, d.ID)
 	}}
-	steps, findings, err := i.steps(ctx, room, d, e)
+	steps, set, err := i.steps(ctx, room, d, e)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,11 @@ func (c *Config) Setup(ctx context.Context, room string, apply bool, w io.Writer
 		}
 	}
 	switch {
-	case len(findings) == 0:
+	case set == nil:
 	case !apply:
 		out.printf("\nNothing was changed; --apply sets it.\n")
 	default:
-		if err := e.(*cisco.Endpoint).Apply(ctx, findings); err != nil {
+		if err := set(ctx); err != nil {
 			return err
 		}
 		out.printf("\nSet.\n")
@@ -123,21 +123,20 @@ const (
 	atHub      = "Webex Control Hub"
 )
 
-// steps says what has to be done at a device, and what one that can be called
-// lacks.
-func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+// steps says what has to be done at a device. One that can be called is asked for
+// what it lacks; set sets that, and is nil if it lacks nothing.
+func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endpoint) (steps []control.SetupStep, set func(context.Context) error, err error) {
 	base, err := url.Parse(i.site.config.URL)
 	if err != nil {
 		return nil, nil, err
 	}
-	var steps []control.SetupStep
 	switch {
 	case d.Type == "cisco" && d.Via == "macro":
 		steps, err = i.macro(ctx, room, d)
 	case d.Type == "cisco" && d.Via == "tms":
-		steps = managed(base)
+		steps = i.managed(base)
 	case d.Type == "cisco":
-		return ciscoSteps(ctx, room, d, e)
+		return i.cisco(ctx, room, d, e)
 	case d.Type == "poly":
 		steps, err = i.poly(base, d)
 	case d.Type == "feed":
@@ -166,13 +165,24 @@ func (i *installer) steps(ctx context.Context, room string, d Device, e otj.Endp
 		for n := range steps {
 			steps[n].Done = true
 		}
-	case (d.Type == "poly" || d.Type == "feed") && i.site.config.here():
-		steps = slices.Insert(steps, 0, control.SetupStep{
-			Title: fmt.Sprintf("Other machines cannot reach this program at %s. Write such a file, with a name and a certificate of your own, and start it with otj serve --config FILE; what was entered stays. Then come back: the addresses below are others then.", i.site.config.URL),
-			Where: atComputer, Lines: []string{i.site.config.reachable()},
-		})
+	case (d.Type == "poly" || d.Type == "feed" || d.Type == "cisco") && i.site.config.here():
+		steps = slices.Insert(steps, 0, i.moved())
 	}
 	return steps, nil, err
+}
+
+// moved says that the program has to get another address before a device can
+// call it.
+func (i *installer) moved() control.SetupStep {
+	c := &i.site.config
+	s := control.SetupStep{Title: fmt.Sprintf("Other machines cannot reach this program at %s. ", c.URL), Where: atComputer}
+	if c.noFile {
+		s.Title += "Write such a file, with a name and a certificate of your own, and start it with otj serve --config FILE; what was entered stays. Then come back: the addresses below are others then."
+		s.Lines = []string{c.reachable()}
+		return s
+	}
+	s.Title += fmt.Sprintf("The address is this machine's alone. In the configuration file, change the \"url\" of %q to one that devices reach, and what it listens at and its certificate with it, and start the program again. Then come back: the addresses below are others then.", c.urlIn)
+	return s
 }
 
 func (i *installer) macro(ctx context.Context, room string, d Device) ([]control.SetupStep, error) {
@@ -184,14 +194,14 @@ func (i *installer) macro(ctx context.Context, room string, d Device) ([]control
 	return []control.SetupStep{
 		{Title: fmt.Sprintf("Fetch the macro of %s: open this page and enter this code, which works once within 24 hours.", room), Where: atComputer,
 			Lines: []string{page, string(code)}},
-		{Title: "Or fetch it on a command line.", Where: atComputer, Lines: []string{"curl -o otj.js -d code=" + string(code) + " " + page}},
-		{Title: "In the device's web interface, under Settings, Macro Editor: import the file and switch it on. Allow the macro to call out.", Where: atDevice,
-			Lines: []string{"xConfiguration Macros Mode: On", "xConfiguration HttpClient Mode: On"}},
+		{Title: "Or fetch it on a command line. " + cisco.FetchHint, Where: atComputer, Lines: []string{i.site.macros.FetchCommand(d.ID, code)}},
+		{Title: "On a terminal of the device, switch macros on and let them call this program.", Where: atDevice, Lines: i.site.macros.DeviceCommands()},
+		{Title: "In the device's web interface, under Settings, Macro Editor: import the file and switch it on.", Where: atDevice},
 	}, nil
 }
 
-func managed(base *url.URL) []control.SetupStep {
-	step := control.SetupStep{Title: "Enter this on a terminal of the device, with its password in the place of SECRET.", Where: atDevice}
+func (i *installer) managed(base *url.URL) []control.SetupStep {
+	step := control.SetupStep{Title: "Enter this on a terminal of the device, with the password in the place of SECRET. The password is " + i.password + ".", Where: atDevice}
 	for _, c := range []string{
 		"ExternalManager Address: " + base.Host, "ExternalManager Path: " + managerPath[1:] + "/SECRET", "ExternalManager Protocol: HTTPS",
 		"TlsVerify: On", "HttpMethod: POST", "Mode: TMS",
@@ -216,13 +226,27 @@ func (i *installer) poly(base *url.URL, d Device) ([]control.SetupStep, error) {
 // ciscoWays are the ways to a Cisco device, as they are in Device.Via.
 var ciscoWays = map[string]cisco.Way{"": cisco.WayHTTPS, "https": cisco.WayHTTPS, "websocket": cisco.WayWebSocket, "cloud": cisco.WayCloud}
 
-// ciscoSteps asks a device that can be called for what it lacks.
-func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, []cisco.Finding, error) {
+// cisco asks a device that can be called for what it lacks. Where its WebSocket
+// is missing it is asked over HTTPS, since the setting cannot be seen otherwise.
+func (i *installer) cisco(ctx context.Context, room string, d Device, e otj.Endpoint) ([]control.SetupStep, func(context.Context) error, error) {
 	device, ok := e.(*cisco.Endpoint)
 	if !ok {
 		return nil, nil, fmt.Errorf("the endpoint of %s is a %T", room, e)
 	}
 	findings, err := device.Check(ctx, ciscoWays[d.Via])
+	if d.Via == "websocket" && errors.Is(err, otj.ErrNotDevice) {
+		https := d
+		https.Via, https.FeedbackSlot = "https", 0
+		other, oerr := newCiscoPush(i.site, room, https)
+		if oerr != nil {
+			return nil, nil, oerr
+		}
+		device = other.(*cisco.Endpoint)
+		defer closeDevice(ctx, device)
+		if found, oerr := device.Check(ctx, ciscoWays[d.Via]); oerr == nil && len(found) > 0 {
+			findings, err = found, nil
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -237,7 +261,10 @@ func ciscoSteps(ctx context.Context, room string, d Device, e otj.Endpoint) ([]c
 		}
 		steps = append(steps, step)
 	}
-	return steps, findings, nil
+	return steps, func(ctx context.Context) error {
+		defer closeDevice(ctx, device)
+		return device.Apply(ctx, findings)
+	}, nil
 }
 
 // beforehand are the steps for a Cisco device that cannot be asked: because it

@@ -46,13 +46,16 @@ type SiteConfig struct {
 	// NTLM, which needs TLS here, and Basic.
 	PolyAuth []poly.Scheme `json:"poly_auth"`
 
-	privateHooks bool // ControlConfig.PrivateWebhooks
+	privateHooks bool   // ControlConfig.PrivateWebhooks
+	noFile       bool   // Config.noFile
+	urlIn        string // which member of the file has URL: "site" or "control"
 }
 
 // devices is where devices call: Site, completed by what the control centre has
 // where Site says nothing.
 func (c *Config) devices() SiteConfig {
 	s := c.Site
+	s.noFile, s.urlIn = c.noFile, "site"
 	if c.Control == nil {
 		return s
 	}
@@ -63,7 +66,7 @@ func (c *Config) devices() SiteConfig {
 	if s.Listen == "" {
 		s.HTTP = c.Control.HTTP
 		if s.URL == "" {
-			s.URL = c.Control.URL
+			s.URL, s.urlIn = c.Control.URL, "control"
 		}
 	}
 	return s

@@ -31,6 +31,7 @@ import (
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/cisco/ciscotest"
 	"github.com/onetouchjoin/onetouchjoin/endpoints/feed"
+	"github.com/onetouchjoin/onetouchjoin/otj"
 )
 
 // selfSigned writes a certificate for 127.0.0.1 and its key.
@@ -269,8 +270,8 @@ func TestSetup(t *testing.T) {
 	c, err := parse(filepath.Join(dir, "otj.json"), []byte(strings.ReplaceAll(siteConfig, "LISTEN", "otj.fabrikam.example:8443")), Builders())
 	require.NoError(t, err)
 	for room, want := range map[string][]string{
-		"Macro":   {"https://otj.fabrikam.example:8443/macro/fjord/enrol", "24 hours"},
-		"TMS":     {"xConfiguration Provisioning ExternalManager Address: otj.fabrikam.example:8443", "ExternalManager Path: tms/SECRET", "Provisioning Mode: TMS"},
+		"Macro":   {"https://otj.fabrikam.example:8443/macro/fjord/enrol", "24 hours", "curl -sS --fail ", "--cacert", `xCommand HttpClient Allow Hostname Add Expression: "^otj\.fabrikam\.example$"`},
+		"TMS":     {"xConfiguration Provisioning ExternalManager Address: otj.fabrikam.example:8443", "ExternalManager Path: tms/SECRET", "Provisioning Mode: TMS", "The password is the one in the configuration file."},
 		"Poly":    {"https://otj.fabrikam.example:8443/EWS/Exchange.asmx", "poly-1", `calendarserver "otj.fabrikam.example:8443"`, `calendarpassword "SECRET"`, `exchange.auth.userName="poly-1"`},
 		"Feed":    {"https://otj.fabrikam.example:8443/v1/meetings", "feed-1"},
 		"Webhook": {"Let the program at the webhook's address"},
@@ -285,6 +286,38 @@ func TestSetup(t *testing.T) {
 		require.ErrorContains(t, c.Setup(t.Context(), room, true, &out), "--apply is for")
 	}
 	require.ErrorContains(t, c.Setup(t.Context(), "Macr", false, io.Discard), `did you mean "Macro"?`)
+}
+
+// Where devices cannot come, setup says so before it says what to enter, and what
+// to change in the file that there is.
+func TestSetupOfOneMachine(t *testing.T) {
+	dir, _ := siteFolder(t)
+	setup := func(config, room string) string {
+		c, err := parse(filepath.Join(dir, "otj.json"), []byte(config), Builders())
+		require.NoError(t, err)
+		var out bytes.Buffer
+		require.NoError(t, c.Setup(t.Context(), room, false, &out), room)
+		return out.String()
+	}
+	local := strings.ReplaceAll(siteConfig, "LISTEN", "127.0.0.1:8443")
+	for _, room := range []string{"Macro", "TMS", "Poly", "Feed"} {
+		text := setup(local, room)
+		first, _, _ := strings.Cut(text, "\n")
+		assert.Contains(t, first, "cannot reach this program at https://127.0.0.1:8443", room)
+		assert.Contains(t, first, `change the "url" of "site"`, room)
+		assert.NotContains(t, text, "Write such a file", room)
+		assert.NotContains(t, text, `"control"`, room)
+	}
+	assert.NotContains(t, setup(local, "Webhook"), "cannot reach", "it does not call")
+	assert.NotContains(t, setup(strings.ReplaceAll(siteConfig, "LISTEN", "otj.fabrikam.example:8443"), "Poly"), "cannot reach")
+
+	// Without a site, devices call where administrators do.
+	c := &Config{Control: &ControlConfig{URL: "https://localhost:8443"}}
+	s := c.devices()
+	assert.Equal(t, "control", s.urlIn)
+	i := installer{site: &Site{config: s}}
+	assert.Contains(t, i.moved().Title, `change the "url" of "control"`)
+	assert.NotContains(t, (&Site{config: s}).needsTLS("via").Error(), "--config FILE", "there is one")
 }
 
 // TestSetupApplies: a device that can be called is changed only if asked.
@@ -307,4 +340,19 @@ func TestSetupApplies(t *testing.T) {
 	assert.Equal(t, "HTTP", d.Config("NetworkServices/HTTP/Mode"))
 	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
 	assert.Equal(t, "HTTPS", d.Config("NetworkServices/HTTP/Mode"))
+
+	// A device without its WebSocket is asked, and set, over HTTPS.
+	c.Rooms[0].Device.Via = "websocket"
+	out.Reset()
+	require.NoError(t, c.Setup(t.Context(), "Fjord", false, &out))
+	assert.Contains(t, out.String(), "xConfiguration NetworkServices Websocket: FollowHTTPService")
+	assert.Equal(t, "Off", d.Config("NetworkServices/Websocket"))
+	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
+	assert.Equal(t, "FollowHTTPService", d.Config("NetworkServices/Websocket"))
+	out.Reset()
+	require.NoError(t, c.Setup(t.Context(), "Fjord", true, &out))
+	assert.Contains(t, out.String(), "has what it needs")
+	assert.Zero(t, d.Sessions(), "no session is left at the device")
+	d.SetFault(ciscotest.FaultNotDevice)
+	require.ErrorIs(t, c.Setup(t.Context(), "Fjord", true, io.Discard), otj.ErrNotDevice)
 }
