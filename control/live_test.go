@@ -264,7 +264,9 @@ func TestSystemLive(t *testing.T) {
 	assert.Equal(t, control.Green, v.Colour)
 
 	// Before a device has answered nobody knows what it can dial.
-	cannot := func(st *control.LiveState) { st.Room.NoButton[0].Reason, st.Room.NoButton[0].Text = otj.CannotDial, "it cannot" }
+	cannot := func(st *control.LiveState) {
+		st.Room.NoButton[0].Reason, st.Room.NoButton[0].Text = otj.CannotDial, "it cannot"
+	}
 	w.live.set(s.ID, cannot)
 	assert.Equal(t, "it cannot", must(w.centre.SystemLive(t.Context(), w.admin, s.ID))(t).NoButton[0].Text)
 	for name, change := range map[string]func(*control.LiveState){

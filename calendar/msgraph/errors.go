@@ -214,7 +214,7 @@ func entraRefusal(err error) (ref *Refusal, fix string) {
 	if ref.Code == "" {
 		return nil, ""
 	}
-	res := responseOf(err)
+	res := responseOf(err) //nolint:bodyclose // the credential has read it
 	if ref.Code == "AADSTS50196" || res != nil && res.StatusCode == http.StatusTooManyRequests {
 		ref.kind = calendar.ErrThrottled
 		if res != nil {

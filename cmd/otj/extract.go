@@ -25,7 +25,7 @@ type extracted struct {
 	UID     string          `json:"uid,omitempty"`
 	Subject string          `json:"subject,omitempty"`
 	Private bool            `json:"private,omitempty"` // the organizer does not want the subject seen
-	Start   string          `json:"start,omitempty"` // RFC 3339
+	Start   string          `json:"start,omitempty"`   // RFC 3339
 	End     string          `json:"end,omitempty"`
 	Join    *rulestest.Want `json:"join"` // with passcodes
 	Reason  string          `json:"reason"`

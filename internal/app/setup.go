@@ -261,6 +261,9 @@ func (i *installer) cisco(ctx context.Context, room string, d Device, e otj.Endp
 		}
 		steps = append(steps, step)
 	}
+	if !slices.ContainsFunc(findings, func(f cisco.Finding) bool { return f.Code == cisco.FindingConfig }) {
+		return steps, nil, nil // nothing that Apply sets
+	}
 	return steps, func(ctx context.Context) error {
 		defer closeDevice(ctx, device)
 		return device.Apply(ctx, findings)
