@@ -271,8 +271,12 @@ func (c *Centre) CreateToken(ctx context.Context, actor Actor, name string, scop
 		if err != nil {
 			return err
 		}
-		if mine = slices.DeleteFunc(mine, func(t Token) bool { return t.User != actor.User.ID }); len(mine) >= maxTokens {
+		mine = slices.DeleteFunc(mine, func(t Token) bool { return t.User != actor.User.ID })
+		switch {
+		case len(mine) >= maxTokens:
 			ck.fail("name", "you have %d tokens; delete one first", len(mine))
+		case slices.ContainsFunc(mine, func(t Token) bool { return t.Name == name }): // or the form was sent twice
+			ck.fail("name", "is that of another token of yours; choose another one, or delete that first")
 		}
 		if err := ck.err(); err != nil {
 			return err

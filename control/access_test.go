@@ -88,6 +88,11 @@ func TestDisabledUsersAreOut(t *testing.T) {
 	s := must(w.centre.SignInByEmail(t.Context(), "bob@acme.example", ""))(t)
 	_, text, err := w.centre.CreateToken(t.Context(), control.Actor{User: bob}, "ci", []control.Action{control.ReadCompany}, time.Hour)
 	require.NoError(t, err)
+	_, _, err = w.centre.CreateToken(t.Context(), control.Actor{User: bob}, " ci ", []control.Action{control.ReadCompany}, time.Hour)
+	assert.Equal(t, []string{"name"}, fieldsOf(t, err), "or the form was sent twice")
+	for _, e := range must(w.centre.Audit(t.Context(), w.admin, w.acme.ID, "", 50))(t).Items {
+		assert.NotContains(t, string(e.Before)+string(e.After), `"hash"`)
+	}
 	must(w.centre.DisableUser(t.Context(), w.admin, bob.ID, bob.Revision, true))(t)
 	assert.ErrorIs(t, second(w.centre.Session(t.Context(), s.Token)), control.ErrNotFound)
 	assert.ErrorIs(t, second(w.centre.ByToken(t.Context(), text)), control.ErrNotFound)

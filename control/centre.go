@@ -117,7 +117,7 @@ type DeniedError struct {
 
 // Error returns one line.
 func (e *DeniedError) Error() string {
-	return fmt.Sprintf("%v: %s in %s needs a role that you do not have", ErrDenied, e.Action, e.Org)
+	return fmt.Sprintf("%v: %s in %s needs a role that you do not have, or a scope that your token does not have", ErrDenied, e.Action, e.Org)
 }
 
 // Is makes errors.Is(err, ErrDenied) true.

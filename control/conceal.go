@@ -49,8 +49,12 @@ func concealFrom[T any, P object[T]](v *T, actor Actor, o Org) {
 	}
 }
 
-// concealInLog takes the addresses out of the states of an object.
+// concealInLog takes the addresses out of the states of an object, and of a token
+// its hash.
 func concealInLog[T any, P object[T]](before, after json.RawMessage) (json.RawMessage, json.RawMessage) {
+	if _, ok := any(new(T)).(*Token); ok {
+		return withoutHash(before), withoutHash(after)
+	}
 	if _, ok := any(P(new(T))).(withAddress); !ok {
 		return before, after
 	}
@@ -60,6 +64,15 @@ func concealInLog[T any, P object[T]](before, after json.RawMessage) (json.RawMe
 		a["url"], _ = json.Marshal(concealAddress(is) + another)
 	}
 	return encoded(before, b), encoded(after, a)
+}
+
+func withoutHash(state json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(state, &members) != nil {
+		return state
+	}
+	delete(members, "hash")
+	return encoded(state, members)
 }
 
 func concealMember(state json.RawMessage) (members map[string]json.RawMessage, address string) {

@@ -104,9 +104,10 @@ func redactSIP(uri string) string {
 const separators = ".#*-_,~+;"
 
 // redactUser hides what stands with a number in the user part of a SIP address.
-// The number comes first, except where an administrator's rule has it after a
-// short passcode. Names that do not begin with a number, as in "ada.room", stay,
-// unless it is a number that follows "#" or "*".
+// The number comes first. Where an administrator's rule may have it last, behind
+// something shorter, nothing tells the two apart, and both are hidden. Names that do
+// not begin with a number, as in "ada.room", stay, unless it is a number that
+// follows "#" or "*".
 func redactUser(user string) string {
 	plus := ""
 	if strings.HasPrefix(user, "+") { // an international number
@@ -120,7 +121,7 @@ func redactUser(user string) string {
 	first, rest := user[:i], user[i+1:]
 	last := rest[strings.LastIndexAny(rest, separators)+1:]
 	if (len(first) < number || !isDigits(first)) && len(last) >= number && isDigits(last) && (isDigits(first) || strings.ContainsAny(user, "#*")) {
-		return plus + redactedText + user[len(user)-len(last)-1:]
+		return redactedText
 	}
 	if !isDigits(first) {
 		return plus + user

@@ -85,7 +85,7 @@ func (w *world) sound(o operation, n need) request {
 		ids["systems"] = s.ID
 	}
 	if o.plural() == "tokens" {
-		t, _, err := w.centre.CreateToken(ctx, control.Actor{User: session.User}, "old", []control.Action{control.ReadCompany}, time.Hour)
+		t, _, err := w.centre.CreateToken(ctx, control.Actor{User: session.User}, fmt.Sprint("old ", time.Now().UnixNano()), []control.Action{control.ReadCompany}, time.Hour)
 		require.NoError(w.t, err)
 		ids["tokens"] = t.ID
 	}

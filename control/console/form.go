@@ -84,6 +84,15 @@ func (f *form) number(name string) int {
 	return n
 }
 
+// needed is number for a field that may not be empty.
+func (f *form) needed(name string) int {
+	if f.get(name) == "" {
+		f.wrong(name, text("form.missing"))
+		return 0
+	}
+	return f.number(name)
+}
+
 // revision returns the revision that the form was made of.
 func (f *form) revision() int64 {
 	n, err := strconv.ParseInt(f.get("revision"), 10, 64)

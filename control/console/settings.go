@@ -87,11 +87,14 @@ func settingsForm(p control.Processing) *form {
 // What is wrong with it is noted in the form.
 func (f *form) sentSettings(p control.Processing) control.Processing {
 	s := otj.Settings{
-		DaysAhead: f.number("days_ahead"), StartBuffer: f.number("start_buffer"), EndBuffer: f.number("end_buffer"),
+		DaysAhead: f.needed("days_ahead"), StartBuffer: f.needed("start_buffer"), EndBuffer: f.needed("end_buffer"),
 		NonVideo: f.checked("non_video"), Private: f.checked("private"), PrivateButton: f.checked("private_button"),
 		ReplaceSubject: otj.ReplaceSubject(f.get("replace_subject")), SubjectTemplate: f.get("subject_template"),
 		ReplaceEmptySubject: f.checked("replace_empty_subject"), Tentative: f.checked("tentative"),
 		AllDay: otj.Show(f.get("all_day")), Overlapping: f.checked("overlapping"), Prefer: f.schemes("prefer"),
+	}
+	if f.get("prefer") == "" {
+		f.wrong("prefer", text("form.missing"))
 	}
 	f.take(s.Validate())
 	p.Settings, p.PreferMeet, p.TimeZone, p.Revision = s, f.checked("prefer_meet"), f.get("time_zone"), f.revision()

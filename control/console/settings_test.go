@@ -75,6 +75,12 @@ func TestSettingsOutOfRange(t *testing.T) {
 	b.open("settings")
 	b.send("Save", map[string][]string{"days_ahead": v("366")})
 	assert.Equal(t, []string{"Days ahead must be 0 to 365, and is 366"}, b.at.problems(), "the summary names the field")
+	for _, name := range []string{"days_ahead", "start_buffer", "end_buffer", "prefer"} {
+		b.open("settings")
+		b.send("Save", map[string][]string{name: v("")})
+		assert.Equal(t, http.StatusUnprocessableEntity, b.at.status)
+		assert.Contains(t, b.at.Find("#f-"+name+"-error").Text(), "is missing")
+	}
 	for _, name := range []string{"days_ahead", "start_buffer", "end_buffer"} {
 		b.open("settings")
 		b.send("Save", map[string][]string{name: v("many")})

@@ -49,6 +49,8 @@ func TestCiscoSystem(t *testing.T) {
 	b.open("systems/new?kind=cisco_https")
 	b.send("Add the video system", map[string][]string{"name": v("Board"), "mailbox": v("nobody@acme.example")})
 	assert.Equal(t, []string{"There is no mailbox nobody@acme.example; add it under Mailboxes first"}, b.at.problems())
+	b.send("Add the video system", map[string][]string{"mailbox": v("nobody@acme.example"), "password": v("hunter2-hunter2")})
+	assert.Equal(t, "Password has to be typed again", b.at.problems()[1], "a page never has one")
 	b.send("Add the video system", map[string][]string{"mailbox": v("")})
 	assert.Len(t, b.at.problems(), 2, "an enabled system needs a mailbox and a host")
 	b.send("Add the video system", map[string][]string{"mailbox": v(" BOARD@acme.example "), "host": v("192.0.2.7"), "user": v("otj"), "password": v("hunter2-hunter2")})

@@ -52,7 +52,7 @@ func (c *Console) createToken(r *request) error {
 	for _, s := range f.Values["scopes"] {
 		scopes = append(scopes, control.Action(s))
 	}
-	days := f.number("days")
+	days := f.needed("days")
 	if len(f.Problems) > 0 {
 		return c.showTokens(r, f, "")
 	}
