@@ -108,7 +108,7 @@ func (e *Endpoint) Check(ctx context.Context, way Way) ([]Finding, error) {
 	if have, err := e.list(ctx); err != nil {
 		return nil, endpointError("list bookings", e.opts.Name, err)
 	} else if have.foreign > 0 && have.ours == 0 && !e.owned && !e.taken.Load() {
-		out = append(out, Finding{Code: FindingForeign, Text: fmt.Sprintf("the device has %d bookings of another system, perhaps of %s, and is left alone. %s", have.foreign, e.writer(ctx), fixForeign)})
+		out = append(out, Finding{Code: FindingForeign, Text: fmt.Sprintf("the device has %s of another system, perhaps of %s, and is left alone. %s", bookings(have.foreign), e.writer(ctx), fixForeign)})
 	}
 	can := e.can.Load()
 	if way == WayCloud && !can.spark {
