@@ -175,6 +175,12 @@ func (c *Console) editSettings(r *request) error {
 	}
 	p := f.sentSettings(stored)
 	if len(f.Problems) > 0 {
+		// What the Centre alone looks at is said at once too.
+		for _, problem := range problemsOf(c.centre.CheckProcessing(p)) {
+			if name, _, _ := strings.Cut(problem.Field, "."); name == "time_zone" || name == "own_domains" {
+				f.wrong(name, problem.Msg)
+			}
+		}
 		return c.showSettings(r, f)
 	}
 	switch f.get("op") {

@@ -75,6 +75,11 @@ func TestSettingsOutOfRange(t *testing.T) {
 	b.open("settings")
 	b.send("Save", map[string][]string{"days_ahead": v("366")})
 	assert.Equal(t, []string{"Days ahead must be 0 to 365, and is 366"}, b.at.problems(), "the summary names the field")
+	b.open("settings")
+	b.send("Save", map[string][]string{"days_ahead": v("366"), "time_zone": v("Oslo"), "own_domains": v("not a domain!")})
+	for _, name := range []string{"days_ahead", "time_zone", "own_domains"} {
+		assert.NotEmpty(t, b.at.Find("#f-"+name+"-error").Text(), "all mistakes are told at once: %s", name)
+	}
 	for _, name := range []string{"days_ahead", "start_buffer", "end_buffer", "prefer"} {
 		b.open("settings")
 		b.send("Save", map[string][]string{name: v("")})
