@@ -115,7 +115,7 @@ type EndpointError struct {
 func (e *EndpointError) Error() string {
 	s := fmt.Sprintf("%s on %s: %v", e.Op, e.Endpoint, e.Err)
 	if e.RetryAfter > 0 {
-		s += fmt.Sprintf(" (retry after %v)", e.RetryAfter)
+		s += fmt.Sprintf(" (retry after %v)", (e.RetryAfter + time.Second - 1).Truncate(time.Second))
 	}
 	if e.Fix != "" {
 		s += ". " + e.Fix

@@ -411,7 +411,7 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 		pause = max(pause, wait)
 		k.retryAt = k.shownAt.Add(pause)
 		if text := k.failed(err, c.retired); text != "" {
-			log.Warn("device does not show its meetings", "error", err, "next_try", pause.Round(time.Second))
+			log.Warn("device does not show its meetings", "error", err, "next_try", pause.Round(time.Second).String())
 		}
 		return
 	}

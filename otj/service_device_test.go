@@ -243,3 +243,8 @@ func TestServiceDialsAgainAfterLearning(t *testing.T) {
 		assert.Equal(b.t, otj.CannotDial, b.status("room").NoButton[0].Reason)
 	})
 }
+
+func TestEndpointErrorText(t *testing.T) {
+	err := &otj.EndpointError{Op: "put bookings", Endpoint: "Fjord", RetryAfter: 90*time.Second - time.Millisecond, Fix: "Wait", Err: otj.ErrBusy}
+	assert.EqualError(t, err, "put bookings on Fjord: device busy (retry after 1m30s). Wait", "whole seconds, and none too few")
+}
