@@ -211,6 +211,8 @@ func (c *Console) putRule(r *request, d *draft, f *form, at int) error {
 var (
 	memberNamed  = regexp.MustCompile(`\bneeds "([a-z_]+)"`)
 	memberBefore = regexp.MustCompile(`"([a-z_]+)"\s*:`)
+	// memberOfList is for an item of a list, which is on a line of its own.
+	memberOfList = regexp.MustCompile(`^unknown (service|field) "`)
 )
 
 // memberOf returns the field that a problem of a rule is about: the one that the
@@ -220,6 +222,8 @@ func (f *form) memberOf(p control.RuleProblem) string {
 	member := ""
 	if m := memberNamed.FindStringSubmatch(p.Message); m != nil {
 		member = m[1]
+	} else if m := memberOfList.FindStringSubmatch(p.Message); m != nil {
+		member = m[1] + "s"
 	} else {
 		line, _, _ := strings.Cut(p.Snippet, "\n")
 		for _, m := range memberBefore.FindAllStringSubmatchIndex(line, -1) {
