@@ -48,7 +48,7 @@ func (a Adversarial) measure(html bool) (mbps, growth float64, err error) {
 		return 0, 0, err
 	}
 	var ns [2]float64
-	for range 7 {
+	for range 25 { // a shared machine has slow spells that last some of them
 		for i, b := range bodies {
 			if t, _ := timed(fn, b, 10*time.Millisecond); ns[i] == 0 || t < ns[i] {
 				ns[i] = t
