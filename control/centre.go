@@ -268,6 +268,23 @@ func page[T any, P object[T]](tx Tx, owner, after string, limit int) (Page[T], e
 	return p, err
 }
 
+// eachRecord calls f for the records of a kind that belong to owner, or to
+// anybody if that is empty. f may change the record and delete it.
+func eachRecord(tx Tx, kind, owner string, f func(Record) error) error {
+	for after := (Cursor{}); ; {
+		records, err := tx.List(kind, owner, after, PageLimit)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, r := range records {
+			after = Cursor{r.Key, r.ID}
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // all reads a whole list.
 func all[T any, P object[T]](tx Tx, owner string) ([]T, error) {
 	var out []T

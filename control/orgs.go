@@ -366,25 +366,16 @@ func mayGiveAway(tx Tx, actor Actor, u *User) error {
 
 // endSessions signs a user out everywhere.
 func endSessions(ch *change, u *User) error {
-	for after := (Cursor{}); ; {
-		records, err := ch.List("session", u.Org, after, PageLimit)
-		if err != nil || len(records) == 0 {
-			return err
+	return eachRecord(ch, "session", u.Org, func(r Record) error {
+		var s sessionRecord
+		if err := json.Unmarshal(r.Data, &s); err != nil {
+			return fmt.Errorf("sign-in: %w", err)
 		}
-		for _, r := range records {
-			after = Cursor{r.Key, r.ID}
-			var s sessionRecord
-			if err := json.Unmarshal(r.Data, &s); err != nil {
-				return fmt.Errorf("sign-in: %w", err)
-			}
-			if s.User != u.ID {
-				continue
-			}
-			if err := ch.Delete("session", r.ID, r.Revision); err != nil {
-				return err
-			}
+		if s.User != u.ID {
+			return nil
 		}
-	}
+		return ch.Delete("session", r.ID, r.Revision)
+	})
 }
 
 // keepAccessAdmin refuses a change that would lock everybody out.

@@ -223,33 +223,25 @@ func (c *Centre) Password(ctx context.Context, system string) (password calendar
 func (c *Centre) Reseal(ctx context.Context) (n int, err error) {
 	err = c.store.Update(ctx, func(tx Tx) error {
 		n = 0
-		for after := (Cursor{}); ; {
-			records, err := tx.List("secret", "", after, PageLimit)
-			if err != nil || len(records) == 0 {
+		return eachRecord(tx, "secret", "", func(r Record) error {
+			var s secret
+			if err := json.Unmarshal(r.Data, &s); err != nil {
+				return fmt.Errorf("%s: %w", r.ID, err)
+			}
+			plain, err := c.keys.Open(s.Sealed, r.ID)
+			if err != nil {
 				return err
 			}
-			for _, r := range records {
-				after = Cursor{r.Key, r.ID}
-				var s secret
-				if err := json.Unmarshal(r.Data, &s); err != nil {
-					return fmt.Errorf("%s: %w", r.ID, err)
-				}
-				plain, err := c.keys.Open(s.Sealed, r.ID)
-				if err != nil {
-					return err
-				}
-				if s.Sealed, err = c.keys.Seal(plain, r.ID); err != nil {
-					return err
-				}
-				if r.Data, err = json.Marshal(s); err != nil {
-					return fmt.Errorf("%s: %w", r.ID, err)
-				}
-				if _, err := tx.Put(r); err != nil {
-					return err
-				}
-				n++
+			if s.Sealed, err = c.keys.Seal(plain, r.ID); err != nil {
+				return err
 			}
-		}
+			if r.Data, err = json.Marshal(s); err != nil {
+				return fmt.Errorf("%s: %w", r.ID, err)
+			}
+			n++
+			_, err = tx.Put(r)
+			return err
+		})
 	})
 	return n, err
 }

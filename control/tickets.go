@@ -41,30 +41,16 @@ func (ch *change) ticket(purpose, subject string, life time.Duration) (string, e
 
 // endTickets ends the tickets for subject, and those whose time is up.
 func (ch *change) endTickets(subject string) error {
-	var after Cursor
-	for {
-		const page = 200
-		list, err := ch.List("ticket", "", after, page)
-		if err != nil {
-			return err
+	return eachRecord(ch, "ticket", "", func(r Record) error {
+		var t ticket
+		if err := json.Unmarshal(r.Data, &t); err != nil {
+			return fmt.Errorf("ticket: %w", err)
 		}
-		for _, r := range list {
-			after = Cursor{r.Key, r.ID}
-			var t ticket
-			if err := json.Unmarshal(r.Data, &t); err != nil {
-				return fmt.Errorf("ticket: %w", err)
-			}
-			if t.Subject != subject && ch.now.Before(t.Expires) {
-				continue
-			}
-			if err := ch.Delete("ticket", r.ID, r.Revision); err != nil {
-				return err
-			}
-		}
-		if len(list) < page {
+		if t.Subject != subject && ch.now.Before(t.Expires) {
 			return nil
 		}
-	}
+		return ch.Delete("ticket", r.ID, r.Revision)
+	})
 }
 
 // peekTicket returns what a ticket is for, and leaves it.

@@ -217,9 +217,14 @@ func (f *form) Email(name, key string) field {
 	return d
 }
 
-// Password is a secret. It is never filled in.
+// Password is a secret. It is never filled in: where a form is shown again that
+// had one, it says so.
 func (f *form) Password(name, key string) field {
 	d := f.Text(name, key, 1024)
+	if d.Value != "" && d.Error == "" && len(f.Problems) > 0 {
+		f.wrong(name, text("form.retype"))
+		d.Error = f.Error(name)
+	}
 	d.Type, d.Value, d.Complete = "password", "", "new-password"
 	return d
 }

@@ -238,14 +238,6 @@ func (c *Console) fillSystem(r *request, f *form, s *control.System) error {
 	return nil
 }
 
-// retype asks for a password again that was typed into a form which is shown
-// again: a page never has one.
-func (f *form) retype() {
-	if f.get("password") != "" && !slices.ContainsFunc(f.Problems, func(p control.FieldError) bool { return p.Field == "password" }) {
-		f.wrong("password", text("form.retype"))
-	}
-}
-
 func (c *Console) createSystem(r *request) error {
 	kind, err := systemKind(r)
 	if err != nil {
@@ -262,7 +254,6 @@ func (c *Console) createSystem(r *request) error {
 	}
 	switch {
 	case f.failed(err, "name") || len(f.Problems) > 0:
-		f.retype()
 		return c.showSystemForm(r, f, s)
 	case err != nil:
 		return err
