@@ -24,17 +24,17 @@ type keeper struct {
 	room    Room
 	feeds   []*feed
 	retired bool // the room is gone: the device is cleared
-	// left says that a device which cannot be cleared is left alone: its room has
-	// another one, and it was never reached. Its address was wrong, as far as anybody
-	// knows.
-	left    bool
-	met     bool // the device has shown something of ours, also before this process
-	forced  bool // Show although nothing has changed, and at once
-	pleaded bool // the device itself has asked for that
-	status  RoomStatus
-	alarms  alarms
-	since   time.Time // when the room got its calendars
-	moved   bool      // the device may show meetings of a mailbox that is the room's no more
+	// replaced says that the room of a device that is to be cleared has another one,
+	// and met that the device may have something of ours, also from before this
+	// process. One that was never met is left alone: its address was wrong, as far as
+	// anybody knows.
+	replaced, met bool
+	forced        bool // Show although nothing has changed, and at once
+	pleaded       bool // the device itself has asked for that
+	status        RoomStatus
+	alarms        alarms
+	since         time.Time // when the room got its calendars
+	moved         bool      // the device may show meetings of a mailbox that is the room's no more
 
 	// What only run uses.
 	state    State     // what the device is known to show
@@ -70,7 +70,7 @@ func (k *keeper) set(room Room, feeds []*feed) {
 		}
 		k.moved = k.moved || k.retired || slices.ContainsFunc(k.feeds, lost)
 	}
-	k.room, k.feeds, k.retired, k.left = room, feeds, false, false
+	k.room, k.feeds, k.retired, k.replaced = room, feeds, false, false
 	k.alarms.set(AlarmNotCleared, "")
 	k.ask()
 }
@@ -80,7 +80,7 @@ func (k *keeper) set(room Room, feeds []*feed) {
 func (k *keeper) retire(names map[string]bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.left = names[k.room.Name] && !k.met
+	k.replaced = names[k.room.Name]
 	if !k.retired {
 		k.retired, k.feeds = true, nil
 		k.forced = true
@@ -225,7 +225,7 @@ func (k *keeper) step(ctx context.Context) (next time.Time, done bool) {
 func (k *keeper) leave() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.retired && k.left
+	return k.retired && k.replaced && !k.met
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -410,6 +410,9 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 		k.asked = wait > 0
 		pause = max(pause, wait)
 		k.retryAt = k.shownAt.Add(pause)
+		k.mu.Lock()
+		k.met = k.met || !slices.ContainsFunc(outside, func(kind error) bool { return errors.Is(err, kind) })
+		k.mu.Unlock()
 		if text := k.failed(err, c.retired); text != "" {
 			log.Warn("device does not show its meetings", "error", err, "next_try", pause.Round(time.Second).String())
 		}
@@ -440,6 +443,10 @@ func (k *keeper) show(ctx context.Context, c config, meetings []Meeting, sum str
 		k.status.Changed = k.status.Shown
 	}
 }
+
+// outside are the errors of a device that was not reached, or is another one: it
+// has got nothing.
+var outside = []error{ErrUnreachable, ErrUnauthorized, ErrCertificate, ErrNotDevice}
 
 // kinds are the alarms of the sentinel errors.
 var kinds = []struct {

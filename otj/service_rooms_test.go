@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,28 +157,46 @@ func TestServiceRemovedRoomIsClearedOrSaysSo(t *testing.T) {
 	})
 }
 
+// roomAt is the only room, with a device of a name of its own.
+func roomAt(b *bench, device string, e otj.Endpoint) []otj.Room {
+	r := b.room("room", e, "mb")
+	r.Device = device
+	return []otj.Room{r}
+}
+
 // An address that was wrong is not called for ever once it is mended.
 func TestServiceDeviceThatWasNeverReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cal, wrong, right := newCalendars(), endpointtest.NewScreen(nil), endpointtest.NewScreen(nil)
 		cal.set("mb", nil, meeting("one", 10*time.Hour))
-		room := func(b *bench, device string, e otj.Endpoint) []otj.Room {
-			r := b.room("room", e, "mb")
-			r.Device = device
-			return []otj.Room{r}
-		}
 		wrong.Unplug()
-		b := start(t, cal, nil, func(b *bench) []otj.Room { return room(b, "wrong", wrong) })
-		require.NoError(t, b.svc.Set(room(b, "right", right)))
+		b := start(t, cal, nil, func(b *bench) []otj.Room { return roomAt(b, "wrong", wrong) })
+		require.NoError(t, b.svc.Set(roomAt(b, "right", right)))
 		after(time.Minute)
 		assert.Equal(t, "one", titles(right))
 		require.Len(t, b.svc.Status().Rooms, 1)
 		assert.Empty(t, b.alarms("room"))
 
-		// One that was reached is cleared, however long that takes.
+		// One that was reached, or may have been, is cleared, however long that takes.
+		var refuses atomic.Bool
+		refuses.Store(true)
+		half := &endpoint{Screen: endpointtest.NewScreen(nil), err: func() error {
+			if refuses.Load() {
+				return otj.ErrRejected // perhaps after it has taken some
+			}
+			return nil
+		}}
+		require.NoError(t, b.svc.Set(roomAt(b, "half", half)))
+		after(time.Second)
+		require.NoError(t, b.svc.Set(roomAt(b, "right", right)))
+		after(time.Minute)
+		require.Len(t, b.svc.Status().Rooms, 2, "it may have something")
+		refuses.Store(false)
+		after(10 * time.Minute)
+		require.Len(t, b.svc.Status().Rooms, 1)
 		right.Unplug()
 		wrong.Plug()
-		require.NoError(t, b.svc.Set(room(b, "other", wrong)))
+		require.NoError(t, b.svc.Set(roomAt(b, "other", wrong)))
 		after(time.Minute)
 		require.Len(t, b.svc.Status().Rooms, 2)
 		right.Plug()
@@ -192,20 +211,15 @@ func TestServiceDeviceReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cal, old, anew := newCalendars(), endpointtest.NewScreen(nil), endpointtest.NewScreen(nil)
 		cal.set("mb", nil, meeting("one", 10*time.Hour))
-		room := func(b *bench, device string, e otj.Endpoint) []otj.Room {
-			r := b.room("room", e, "mb")
-			r.Device = device
-			return []otj.Room{r}
-		}
-		b := start(t, cal, nil, func(b *bench) []otj.Room { return room(b, "serial 1", old) })
+		b := start(t, cal, nil, func(b *bench) []otj.Room { return roomAt(b, "serial 1", old) })
 		// The same device with another adapter: it is not cleared.
 		again := &endpoint{Screen: old}
-		require.NoError(t, b.svc.Set(room(b, "serial 1", again)))
+		require.NoError(t, b.svc.Set(roomAt(b, "serial 1", again)))
 		after(time.Second)
 		assert.Equal(t, "one", titles(old))
 		assert.Equal(t, 2, old.Shows())
 		// Another device.
-		require.NoError(t, b.svc.Set(room(b, "serial 2", anew)))
+		require.NoError(t, b.svc.Set(roomAt(b, "serial 2", anew)))
 		after(time.Second)
 		assert.Equal(t, "", titles(old))
 		assert.Equal(t, "one", titles(anew))

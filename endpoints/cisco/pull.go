@@ -29,7 +29,8 @@ const (
 
 // PullEndpoint is a device that fetches its meetings: Show replaces what it gets
 // next. Make one with MacroServer.Device or Manager.Device. It implements
-// otj.Endpoint, otj.Watcher and otj.Alarmer, and is safe for concurrent use.
+// otj.Endpoint, otj.Caller, otj.Watcher and otj.Alarmer, and is safe for concurrent
+// use.
 type PullEndpoint struct {
 	name   string
 	silent time.Duration // after which AlarmSilent holds
@@ -146,13 +147,6 @@ func (p *PullEndpoint) Alarms() []otj.Alarm {
 	}
 	slices.SortFunc(out, func(a, b otj.Alarm) int { return strings.Compare(a.Code, b.Code) })
 	return out
-}
-
-// LastContact returns when the device called last; zero if it never has.
-func (p *PullEndpoint) LastContact() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seen
 }
 
 // LastCall returns when the device called last, in UTC, and its product and
