@@ -95,7 +95,7 @@ func (c *Centre) health(o Org, s System, providerPaused bool) health {
 		h.colour, h.why = Amber, "Its calendar has not been read yet."
 	case !room.UpToDate:
 		h.colour, h.why = Amber, "The device is being brought up to date."
-	case h.live.Awaited && !s.QuietAlarms:
+	case room.Awaited && !s.QuietAlarms:
 		h.colour, h.why = Amber, "The device has not asked for its meetings yet. See how it is set up."
 	case providerPaused:
 		h.colour, h.why = Amber, "Its provider is paused: what it shows stays until it ends."
@@ -121,7 +121,7 @@ func (h *health) of(s System, now time.Time) SystemState {
 
 // onScreen reports whether the device has what the service last worked out, as
 // far as anybody knows.
-func (h *health) onScreen() bool { return h.live.Room.UpToDate && !h.live.Awaited }
+func (h *health) onScreen() bool { return h.live.Room.UpToDate && !h.live.Room.Awaited }
 
 // paused makes the state of a paused system grey; what else is known stays.
 func (h health) paused(s System) health {

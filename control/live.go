@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"time"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 	"github.com/onetouchjoin/onetouchjoin/otj"
@@ -54,16 +53,12 @@ type LiveState struct {
 	Problem string
 	// Room is the state of the room; it is zero where there is a problem.
 	Room otj.RoomStatus
-	// LastCall is when a device that calls the service last did, in UTC, and
-	// Agent what it called itself. Both are zero for others.
-	LastCall time.Time
-	Agent    string
+	// Agent is what a device that calls the service called itself when it last did;
+	// empty for others.
+	Agent string
 	// Offered says that the device has to call, and has not since its meetings last
 	// changed: its screen may still show those before.
 	Offered bool
-	// Awaited says that the device has to call, and has not since the service
-	// started: nobody knows what is on its screen.
-	Awaited bool
 }
 
 // SetupStep is something to do at a device, or for it.

@@ -169,7 +169,7 @@ func TestOverview(t *testing.T) {
 	w.live.set(quiet.ID, func(st *control.LiveState) {
 		st.Room.Alarms = []otj.Alarm{{Code: "device-silent", Text: "It does not ask."}}
 	})
-	w.live.set(awaited.ID, func(st *control.LiveState) { st.Awaited = true })
+	w.live.set(awaited.ID, func(st *control.LiveState) { st.Room.Awaited = true })
 	w.live.set(warned.ID, func(st *control.LiveState) {
 		st.Room.Alarms = []otj.Alarm{{Code: "clock-wrong", Text: "Its clock is wrong."}}
 	})
@@ -218,7 +218,7 @@ func TestFirstButtonIsOnADevice(t *testing.T) {
 		return done(must(w.centre.Overview(t.Context(), w.admin, w.acme.ID))(t))[control.StepButton]
 	}
 	for name, change := range map[string]func(*control.LiveState){
-		"a device that has not called": func(st *control.LiveState) { st.Awaited = true },
+		"a device that has not called": func(st *control.LiveState) { st.Room.Awaited = true },
 		"a device that refuses":        func(st *control.LiveState) { st.Room.UpToDate = false },
 	} {
 		w.live.states[s.ID] = room(time.Now().UTC())
@@ -270,7 +270,7 @@ func TestSystemLive(t *testing.T) {
 	w.live.set(s.ID, cannot)
 	assert.Equal(t, "it cannot", must(w.centre.SystemLive(t.Context(), w.admin, s.ID))(t).NoButton[0].Text)
 	for name, change := range map[string]func(*control.LiveState){
-		"never shown": func(st *control.LiveState) { st.Room.Shown = time.Time{} }, "has not called": func(st *control.LiveState) { st.Awaited = true },
+		"never shown": func(st *control.LiveState) { st.Room.Shown = time.Time{} }, "has not called": func(st *control.LiveState) { st.Room.Awaited = true },
 	} {
 		w.live.states[s.ID] = room(now)
 		w.live.set(s.ID, cannot)

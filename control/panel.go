@@ -108,7 +108,7 @@ func (c *Centre) SystemLive(ctx context.Context, actor Actor, system string) (v 
 	if v.Alarms == nil {
 		v.Alarms = []otj.Alarm{}
 	}
-	v.LastCall, v.Agent, v.Awaited, v.Offered = h.live.LastCall, h.live.Agent, h.live.Awaited, h.live.Offered
+	v.LastCall, v.Agent, v.Awaited, v.Offered = room.LastCall, h.live.Agent, room.Awaited, h.live.Offered
 	v.Screen = screen(room.Meetings, seen)
 	titles := map[string]string{}
 	for _, m := range v.Screen {

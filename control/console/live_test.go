@@ -106,7 +106,7 @@ func newOffice(t *testing.T, names ...string) (*world, *service, []control.Syste
 
 // full is the state of a room with everything that comes from outside hostile.
 func full(now time.Time) control.LiveState {
-	return control.LiveState{Agent: hostile, LastCall: now, Room: otj.RoomStatus{
+	return control.LiveState{Agent: hostile, Room: otj.RoomStatus{LastCall: now,
 		Planned: now, Shown: now, UpToDate: true,
 		Sources: []otj.SourceStatus{{Mailbox: hostile, LastRead: now, Events: 3, Error: hostile}},
 		Meetings: []otj.Meeting{
@@ -215,7 +215,7 @@ func TestRoomWhoseDeviceIsBehind(t *testing.T) {
 	refused.Room.Alarms = []otj.Alarm{{Code: otj.AlarmUnauthorized, Text: "The device does not show what it should: the device refuses the account"}}
 	live.states[systems[0].ID] = refused
 	silent := full(now)
-	silent.Room.Alarms, silent.Awaited = nil, true
+	silent.Room.Alarms, silent.Room.Awaited = nil, true
 	live.states[systems[1].ID] = silent
 	b := w.signIn("ann@acme.example")
 	for _, s := range systems {
@@ -225,7 +225,7 @@ func TestRoomWhoseDeviceIsBehind(t *testing.T) {
 	}
 	assert.Contains(t, b.at.text, "has not asked for its meetings yet")
 	offered := full(now)
-	offered.Room.Alarms, offered.Offered, offered.LastCall = nil, true, now.Add(-time.Minute)
+	offered.Room.Alarms, offered.Offered, offered.Room.LastCall = nil, true, now.Add(-time.Minute)
 	live.states[systems[1].ID] = offered
 	b.open("rooms/" + systems[1].ID)
 	assert.Contains(t, b.at.text, "What the room's screen should show")

@@ -117,16 +117,35 @@ type extended struct {
 	bare atomic.Bool
 }
 
-// watched is an extended endpoint that hears from its device.
-type watched struct {
-	*extended
-	otj.Watcher
-}
+// Extended endpoints that are what their device's endpoint is besides.
+type (
+	watched struct {
+		*extended
+		otj.Watcher
+	}
+	called struct {
+		*extended
+		otj.Caller
+	}
+	watchedAndCalled struct {
+		*extended
+		otj.Watcher
+		otj.Caller
+	}
+)
 
-// forService returns what the service gets: a Watcher, if the device is one.
+// forService returns what the service gets: a Watcher and a Caller, if the device's
+// endpoint is one.
 func (e *extended) forService() otj.Endpoint {
-	if w, ok := e.Endpoint.(otj.Watcher); ok {
+	w, watches := e.Endpoint.(otj.Watcher)
+	c, calls := e.Endpoint.(otj.Caller)
+	switch {
+	case watches && calls:
+		return &watchedAndCalled{e, w, c}
+	case watches:
 		return &watched{e, w}
+	case calls:
+		return &called{e, c}
 	}
 	return e
 }

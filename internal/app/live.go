@@ -95,9 +95,8 @@ func (l *liveOf) State(system string) (control.LiveState, error) {
 	status.Meetings, _ = s.extras.with(status.Meetings, time.Now())
 	out := control.LiveState{Room: status}
 	if c, ok := s.endpoint.(otj.Caller); ok {
-		out.LastCall, out.Agent = c.LastCall()
-		out.Awaited = out.LastCall.IsZero()
-		out.Offered = out.LastCall.Before(status.Changed)
+		_, out.Agent = c.LastCall()
+		out.Offered = status.LastCall.Before(status.Changed)
 	}
 	return out, nil
 }

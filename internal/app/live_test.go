@@ -332,7 +332,7 @@ func TestLiveOfCallingDevices(t *testing.T) {
 	for _, s := range []control.System{loft, pier, quay} {
 		state, err := f.live.State(s.ID)
 		require.NoError(t, err)
-		assert.WithinDuration(t, time.Now(), state.LastCall, time.Minute, s.Name)
+		assert.WithinDuration(t, time.Now(), state.Room.LastCall, time.Minute, s.Name)
 		assert.False(t, state.Offered, s.Name)
 		assert.NotEmpty(t, state.Agent, s.Name)
 		assert.Equal(t, readiness.Pass, check(s), s.Name)

@@ -163,7 +163,7 @@ func centreRules(t *testing.T, c *control.Centre, actor control.Actor, company s
 // roomNow is the state of a room: some have alarms.
 func roomNow(now time.Time, i int) control.LiveState {
 	in := func(minutes int) time.Time { return now.Add(time.Duration(minutes) * time.Minute) }
-	st := control.LiveState{Agent: "RoomOS/11.14", LastCall: now, Room: otj.RoomStatus{
+	st := control.LiveState{Agent: "RoomOS/11.14", Room: otj.RoomStatus{LastCall: now,
 		Planned: now, Shown: now, UpToDate: true,
 		Sources: []otj.SourceStatus{{Mailbox: fmt.Sprintf("room%d@fabrikam.example", i), LastRead: now, NextRead: in(1), Events: 14}},
 		Meetings: []otj.Meeting{
