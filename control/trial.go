@@ -110,16 +110,17 @@ func try(ev *calendar.Event, engine *rules.Engine, s otj.Settings, dials func(ru
 	if !ev.Start.IsZero() {
 		t.Start, t.End = ev.Start.UTC(), ev.End.UTC()
 	}
+	m, ok := engine.Find(ev)
 	show := func(a rules.Address) string {
 		if secrets {
 			return a.URI
 		}
-		return a.String()
+		return m.Hide(a.String())
 	}
 	if secrets {
 		t.Trace = t.Trace.WithSecrets()
 	}
-	if m, ok := engine.Find(ev); ok {
+	if ok {
 		t.Found, t.Service, t.Rule, t.Field, t.MeetingID = true, m.Service, m.Rule, m.Field.String(), m.MeetingID
 		if t.Passcode = m.Passcode.String(); secrets {
 			t.Passcode = string(m.Passcode)

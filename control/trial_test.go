@@ -55,6 +55,14 @@ func TestRulesOnAnInvite(t *testing.T) {
 	assert.Equal(t, "ours", got[0].Trace.Decided)
 	assert.Empty(t, must(w.centre.Processing(t.Context(), w.admin, w.acme.ID))(t).Rules, "nothing is stored")
 
+	// Also one that puts the passcode where nobody expects it.
+	draft.Rules = `[{"name": "odd", "priority": 1, "type": "zoom", "transform": "https://gw.acme.example/{{ meeting_id }}/{{ passcode }}"}]`
+	got = must(w.centre.TestRules(t.Context(), w.admin, draft, control.Invite{Data: []byte(zoomMail)}))(t)
+	assert.Equal(t, "odd", got[0].Rule)
+	text, err = json.Marshal(got)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "445566")
+
 	got = must(w.centre.TestRules(t.Context(), w.admin, draft, control.Invite{Data: []byte("Lunch at noon")}))(t)
 	assert.False(t, got[0].Found)
 	assert.Contains(t, got[0].Why, "no address found")

@@ -80,9 +80,9 @@ func redactSIP(uri string) string {
 	name, params, _ := strings.Cut(host, ";")
 	host = name
 	for p := range strings.SplitSeq(params, ";") {
-		switch key, _, _ := strings.Cut(p, "="); {
+		switch key, _, valued := strings.Cut(p, "="); {
 		case p == "":
-		case strings.EqualFold(key, "transport"), !strings.Contains(p, "="):
+		case !valued, strings.EqualFold(key, "transport"):
 			host += ";" + p
 		default: // an administrator's rule may put a passcode there
 			host += ";" + key + "=" + redactedText
@@ -120,10 +120,11 @@ func redactUser(user string) string {
 	const number = 8 // as many digits as the numbers of meetings have, and few passcodes
 	first, rest := user[:i], user[i+1:]
 	last := rest[strings.LastIndexAny(rest, separators)+1:]
-	if (len(first) < number || !isDigits(first)) && len(last) >= number && isDigits(last) && (isDigits(first) || strings.ContainsAny(user, "#*")) {
+	switch {
+	case isDigits(first) && len(first) >= number: // it is the number
+	case isDigits(last) && len(last) >= number && (isDigits(first) || strings.ContainsAny(user, "#*")):
 		return redactedText
-	}
-	if !isDigits(first) {
+	case !isDigits(first):
 		return plus + user
 	}
 	return plus + first + user[i:i+1] + redactedText

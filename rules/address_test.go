@@ -9,6 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestMatchHides(t *testing.T) {
+	m := Match{Passcode: "448812"}
+	assert.Equal(t, "https://gw.example/81234567890/[redacted]", m.Hide("https://gw.example/81234567890/448812"))
+	m.Passcode = "12"
+	assert.Equal(t, "sip:81234512@gw.example", m.Hide("sip:81234512@gw.example"), "two signs are in half of all numbers")
+	m.Passcode = ""
+	assert.Equal(t, "sip:1@gw.example", m.Hide("sip:1@gw.example"))
+}
+
 func TestAddressHidesSecrets(t *testing.T) {
 	for uri, want := range map[string]string{
 		"https://zoom.us/j/12345678901?pwd=Qq1&jst=2":       "https://zoom.us/j/12345678901?pwd=[redacted]&jst=[redacted]",

@@ -108,12 +108,8 @@ func (e *Engine) Explain(ev *calendar.Event) Trace {
 	}
 	if all := e.Append(nil, ev); len(all) > 0 {
 		t.addresses = all[0].Addresses
-		hide := strings.NewReplacer()
-		if code := string(all[0].Passcode); len(code) > 2 { // wherever a rule has put it
-			hide = strings.NewReplacer(code, redactedText)
-		}
 		for _, a := range t.addresses {
-			t.Addresses = append(t.Addresses, hide.Replace(a.String()))
+			t.Addresses = append(t.Addresses, all[0].Hide(a.String()))
 		}
 	}
 	sc := e.get(ev)

@@ -51,6 +51,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onetouchjoin/onetouchjoin/calendar"
 )
@@ -73,6 +74,16 @@ type Match struct {
 	Passcode calendar.Secret
 	// Addresses are the ways to join, the best first. There is at least one.
 	Addresses []Address
+}
+
+// Hide takes the passcode of the meeting out of a text, wherever a rule has put it.
+// It is for texts of its addresses: their String hides what is where passcodes
+// usually are.
+func (m *Match) Hide(text string) string {
+	if len(m.Passcode) < 3 { // it would be in half of all words
+		return text
+	}
+	return strings.ReplaceAll(text, string(m.Passcode), redactedText)
 }
 
 // Address is one way to join a meeting. Two addresses are the same if they are

@@ -108,8 +108,7 @@ func decodePexip(doc *jsonc.Doc) (all []pexipRule, base string, unknown jsonc.Er
 		}
 		unknown, err = doc.DecodeKnown(&page)
 		if err == nil && page.Meta.Total > len(page.Objects) {
-			missing := doc.Errorf("/meta/total_count", "the file has %d of %d rules; ask the API for all, with ?limit=%d. If you took the others out on purpose, take \"meta\" out too", len(page.Objects), page.Meta.Total, page.Meta.Total)
-			return nil, "", nil, missing
+			err = doc.Errorf("/meta/total_count", "the file has %d of %d rules; ask the API for all, with ?limit=%d. If you took the others out on purpose, take \"meta\" out too", len(page.Objects), page.Meta.Total, page.Meta.Total)
 		}
 		return page.Objects, "/objects", unknown, err
 	case doc.Has("/meeting_type"):

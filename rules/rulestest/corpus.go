@@ -300,10 +300,11 @@ func diffs(got, want *Want) []string {
 		return []string{fmt.Sprintf("found %s by rule %s in %s, and there is nothing to join", got.Service, got.Rule, got.Field)}
 	}
 	var out []string
+	shown := shownOf(got, want)
 	g := got.members()
 	for i, w := range want.members() {
 		if w[1] != "" && w[1] != g[i][1] {
-			is, wanted := hide(got, want).Replace(redacted(w[0], g[i][1])), hide(got, want).Replace(redacted(w[0], w[1]))
+			is, wanted := shown(w[0], g[i][1]), shown(w[0], w[1])
 			switch {
 			case w[0] == "passcode" && is != "":
 				out = append(out, "passcode is another one")
@@ -336,6 +337,12 @@ func hide(all ...*Want) *strings.Replacer {
 		}
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// shownOf returns what shows the value of a member of two answers in a report.
+func shownOf(a, b *Want) func(member, value string) string {
+	hidden := hide(a, b)
+	return func(member, value string) string { return hidden.Replace(redacted(member, value)) }
 }
 
 // redacted hides passcodes, which may be a customer's: also those in addresses.
@@ -459,10 +466,11 @@ func changes(a, b *Want) []string {
 		return []string{fmt.Sprintf("nothing is found any more; before it was %s by rule %s in %s", a.Service, a.Rule, a.Field)}
 	}
 	var out []string
+	shown := shownOf(a, b)
 	old := a.members()
 	for i, m := range b.members() {
 		if m[1] != old[i][1] {
-			was, is := hide(a, b).Replace(redacted(m[0], old[i][1])), hide(a, b).Replace(redacted(m[0], m[1]))
+			was, is := shown(m[0], old[i][1]), shown(m[0], m[1])
 			switch {
 			case was != is:
 				out = append(out, fmt.Sprintf("%s: %q becomes %q", m[0], was, is))
